@@ -1,0 +1,23 @@
+# Finds standalone Asio: target Asio::Asio, variables Asio_FOUND, Asio_VERSION, Asio_NEEDS_CO_AWAIT.
+find_path(Asio_INCLUDE_DIR NAMES asio/version.hpp HINTS ENV ASIO_ROOT PATH_SUFFIXES include)
+if(Asio_INCLUDE_DIR)
+  file(STRINGS "${Asio_INCLUDE_DIR}/asio/version.hpp" _asio_version REGEX "^#define ASIO_VERSION [0-9]+")
+  string(REGEX MATCH "[0-9]+" _asio_version "${_asio_version}")
+  math(EXPR _asio_major "${_asio_version} / 100000")
+  math(EXPR _asio_minor "${_asio_version} / 100 % 1000")
+  math(EXPR _asio_patch "${_asio_version} % 100")
+  set(Asio_VERSION "${_asio_major}.${_asio_minor}.${_asio_patch}")
+  set(Asio_NEEDS_CO_AWAIT FALSE)
+  if(Asio_VERSION VERSION_LESS 1.26)
+    set(Asio_NEEDS_CO_AWAIT TRUE)
+  endif()
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Asio REQUIRED_VARS Asio_INCLUDE_DIR VERSION_VAR Asio_VERSION)
+mark_as_advanced(Asio_INCLUDE_DIR)
+if(Asio_FOUND AND NOT TARGET Asio::Asio)
+  add_library(Asio::Asio INTERFACE IMPORTED)
+  set_target_properties(Asio::Asio PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${Asio_INCLUDE_DIR}"
+    INTERFACE_COMPILE_DEFINITIONS "ASIO_STANDALONE;ASIO_NO_DEPRECATED")
+endif()
