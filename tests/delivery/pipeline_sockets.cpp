@@ -6,14 +6,19 @@
 #include <postrider/storage/memory_spool.hpp>
 
 #include "server/memory_acceptor.hpp"
+#include "support/thread_of_its_own.hpp"
 
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace pipeline_sockets_tests {
 
@@ -144,6 +149,58 @@ TEST_CASE("client, listener, pipeline, listener: each mail arrives where the reg
   asio::co_spawn(context, line.stop(5s), [&](std::exception_ptr) { stopped = true; });
   CHECK(until(context, [&] { return stopped; }));
   CHECK(line.held().empty());
+}
+
+TEST_CASE("a pipeline spreads its connections over threads, and each mail arrives once where it should") {
+  constexpr std::size_t servers = 6, each = 40;
+  std::array<::test::thread_of_its_own, 2> further;
+  asio::io_context context(1);
+  registry_options insecure;
+  insecure.policy = registry_policy::dangerously_insecure;
+  insecure.internal_server = at(unused_port(context));
+  auto registry = expect(server_registry::open(memory::registry_storage(), vault::in_memory(), insecure));
+  expect(registry.add_tenant("acme"));
+  std::vector<std::unique_ptr<sink>> sinks;
+  for (std::size_t i = 0; i < servers; ++i) {
+    sinks.push_back(std::make_unique<sink>(context));
+    const std::string name = "s" + std::to_string(i);
+    expect(registry.add_server("acme", server_record{.name = name, .settings = at(sinks.back()->port())}));
+    sender_record sender{.name = name, .address = name + "@example.com"};
+    sender.override = server_override{.server = name};
+    expect(registry.add_sender("acme", std::move(sender)));
+  }
+
+  const retry_schedule retry{.first = 100ms, .longest = 200ms, .give_up = 60s};
+  auto options = pipeline_options::scaled_to(retry);
+  for (auto& one : further) options.connections_on.push_back(one.context.get_executor());
+  pipeline line(context.get_executor(), registry, memory::spool(), retry, options);
+  asio::co_spawn(context, line.run(), asio::detached);
+  for (std::size_t n = 0; n < each; ++n)
+    for (std::size_t i = 0; i < servers; ++i) {
+      const std::string from = "s" + std::to_string(i) + "@example.com";
+      asio::co_spawn(context, line.submit(submitter("acme", from), letter(std::to_string(n), from)), asio::detached);
+    }
+  const auto all_there = [](const auto& one) { return one->acceptor.mails().size() >= each; };
+  CHECK(until(context, [&] { return std::all_of(sinks.begin(), sinks.end(), all_there); }));
+
+  bool stopped = false;
+  asio::co_spawn(context, line.stop(20s), [&](std::exception_ptr) { stopped = true; });
+  CHECK(until(context, [&] { return stopped; }));
+  for (std::size_t i = 0; i < servers; ++i) {
+    std::set<std::string> contents;
+    for (const auto& got : sinks[i]->acceptor.mails()) {
+      contents.insert(got.content.substr(got.content.find("Subject: ")));
+      CHECK(got.to.reverse_path->str() == "s" + std::to_string(i) + "@example.com");
+    }
+    CHECK(contents.size() == each);
+    CHECK(sinks[i]->acceptor.mails().size() == each);
+  }
+  std::size_t handlers = 0;
+  for (auto& one : further) {
+    one.stop();
+    handlers += one.handlers;
+  }
+  CHECK(handlers > servers * each);
 }
 
 }  // namespace pipeline_sockets_tests

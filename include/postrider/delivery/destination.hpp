@@ -2,21 +2,19 @@
 // the server share.
 #pragma once
 
-#include <postrider/core/receipt.hpp>
 #include <postrider/delivery/breaker.hpp>
+#include <postrider/delivery/delivery_pool.hpp>
 #include <postrider/delivery/disposition.hpp>
 #include <postrider/delivery/lane.hpp>
+#include <postrider/delivery/placed_pool.hpp>
 #include <postrider/delivery/routing.hpp>
 #include <postrider/delivery/throttle.hpp>
-#include <postrider/mail/mail.hpp>
 #include <postrider/registry/registry.hpp>
 
 #include <asio/any_io_executor.hpp>
-#include <asio/awaitable.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -29,25 +27,16 @@
 
 namespace postrider {
 
-/// Connections to one server, as the pipeline uses them. Lives on its executor.
-template <class P>
-concept delivery_pool = std::constructible_from<P, asio::any_io_executor, const server&> &&
-    requires(P& pool, mail what, std::chrono::milliseconds patience) {
-  { pool.send(what) } -> std::same_as<asio::awaitable<receipt>>;
-  // Ends idle connections politely; what is not done when patience ends completes with a failure.
-  { pool.close(patience) } -> std::same_as<asio::awaitable<void>>;
-};
-
 namespace detail {
 
 /// One key of the pipeline: a server's definition, account included.
 template <delivery_pool Pool>
 class destination {
  public:
-  destination(const asio::any_io_executor& executor, server made_of, std::shared_ptr<breaker> reached, std::size_t most,
-              std::string tenant, std::string name)
+  destination(const asio::any_io_executor& executor, const asio::any_io_executor& connections_on, server made_of,
+              std::shared_ptr<breaker> reached, std::size_t most, std::string tenant, std::string name)
       : definition(std::move(made_of)),
-        pool(executor, definition),
+        pool(executor, connections_on, definition),
         reached(std::move(reached)),
         tenant(std::move(tenant)),
         name(std::move(name)) {
@@ -83,7 +72,7 @@ class destination {
   bool deserted() const noexcept { return known_as == 0 && in_flight == 0 && waiting.empty(); }
 
   const server definition;
-  Pool pool;
+  placed_pool<Pool> pool;
   const std::shared_ptr<breaker> reached;  ///< shared by all accounts on the server: can anybody reach it?
   breaker trusted;                         ///< does it work with this account?
   throttle pace;
@@ -129,8 +118,13 @@ class destinations {
  public:
   using pointer = std::shared_ptr<destination<Pool>>;
 
-  destinations(asio::any_io_executor executor, const server_registry& registry, std::size_t most_in_flight)
-      : executor_(std::move(executor)), registry_(registry), most_(most_in_flight) {}
+  /// `connections_on`: executors that pools are spread over; empty: all live on `executor`.
+  destinations(asio::any_io_executor executor, std::vector<asio::any_io_executor> connections_on,
+               const server_registry& registry, std::size_t most_in_flight)
+      : executor_(std::move(executor)),
+        connections_on_(std::move(connections_on)),
+        registry_(registry),
+        most_(most_in_flight) {}
 
   /// Where `way` leads, according to the registry that `as_of` was taken from.
   result<pointer> at(const std::shared_ptr<const tenant_snapshot>& as_of, const std::string& tenant, const route& way) {
@@ -218,10 +212,15 @@ class destinations {
     for (auto at = begin; at != end; ++at)
       if (at->second->definition == definition) return at->second;
     auto reached = reached_as(definition);
-    auto made =
-        std::make_shared<destination<Pool>>(executor_, std::move(definition), std::move(reached), most_, tenant, name);
+    auto made = std::make_shared<destination<Pool>>(executor_, place_of(identity), std::move(definition),
+                                                    std::move(reached), most_, tenant, name);
     all_.emplace(std::move(identity), made);
     return made;
+  }
+
+  const asio::any_io_executor& place_of(const std::string& identity) const {
+    if (connections_on_.empty()) return executor_;
+    return connections_on_[std::hash<std::string>()(identity) % connections_on_.size()];
   }
 
   /// All that matters for a session up to the login.
@@ -243,6 +242,7 @@ class destinations {
   }
 
   asio::any_io_executor executor_;
+  std::vector<asio::any_io_executor> connections_on_;
   const server_registry& registry_;
   std::size_t most_;
   std::unordered_multimap<std::string, pointer> all_;

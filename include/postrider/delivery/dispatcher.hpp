@@ -61,7 +61,7 @@ class dispatcher {
       : registry_(registry),
         observer_(listener),
         options_(options),
-        all_(executor, registry, options.mails_per_server),
+        all_(executor, options.connections_on, registry, options.mails_per_server),
         troubles_(all_, listener, options) {}
 
   /// Mails that wait, those on their way not counted.

@@ -63,7 +63,8 @@ class pipeline;
 /// - A change in the registry concerns waiting mail too.
 /// - A failing spool loses nothing: outcomes are kept until it takes them.
 ///
-/// All work is done on one executor, which one thread runs. `submit`, `begin`, `edit` and changes of the registry may
+/// All work is done on one executor, which one thread runs; connections, with all that TLS computes, may have further
+/// threads (`pipeline_options::connections_on`). `submit`, `begin`, `edit` and changes of the registry may
 /// come from any thread; everything else belongs to that thread. The registry must outlive the pipeline; the pipeline
 /// must not outlive the executor's context. Destroying it never blocks: sessions end, and what is unfinished stays in
 /// the spool.

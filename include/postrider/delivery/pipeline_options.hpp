@@ -1,13 +1,16 @@
-// How patient a pipeline is, and how much it holds in memory.
+// How patient a pipeline is, how much it holds in memory, and on which threads.
 #pragma once
 
 #include <postrider/delivery/breaker.hpp>
 #include <postrider/delivery/retry.hpp>
 
+#include <asio/any_io_executor.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace postrider {
 
@@ -26,6 +29,11 @@ struct pipeline_options {
   std::size_t waiting = 1'000'000;         ///< most mails that are claimed and wait for their server
   std::size_t claim_batch = 256;
   std::size_t unsettled = 4'096;  ///< most outcomes that wait for a failing spool before sending stops
+
+  /// Executors of further threads, one for each, over which connections are spread: those of one server and account
+  /// stay together. Empty: all live on the pipeline's own. Their contexts run, and have work to wait for, until `stop`
+  /// has returned.
+  std::vector<asio::any_io_executor> connections_on;
 
   std::string reporting_mta = "localhost";  ///< this host's name, for notifications
 
