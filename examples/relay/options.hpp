@@ -53,6 +53,7 @@ struct serve_options {
   std::string internal_password_file;
   std::string internal_ca_file;
   std::uint64_t internal_connections = 20;
+  std::uint64_t sending_threads = 0;
   std::vector<std::string> trust;
   std::string tenant = "default";
   std::string hostname;
@@ -120,6 +121,10 @@ inline void declare(CLI::App& app, serve_options& o) {
       ->type_name("TIME");
   app.add_option("--message-size", o.message_size, "Largest mail in bytes, 0 for any (default: 50000000)")
       ->type_name("BYTES");
+  app.add_option("--sending-threads", o.sending_threads,
+                 "Threads that connections to servers are spread over (default: 0, they share the one that takes mail)")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{256}));
   const auto limit = [&app](const char* name, std::uint64_t& value, const char* what, std::uint64_t least) {
     app.add_option(name, value, what)->type_name("N")->check(CLI::Range(least, std::uint64_t{999'999}));
   };

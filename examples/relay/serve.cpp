@@ -113,7 +113,8 @@ struct plan {
         console(console_of(o)),
         policy(policy_of(o)),
         session(demand_duration("--console-session", o.console_session)),
-        drain(demand_duration("--drain", o.drain)) {
+        drain(demand_duration("--drain", o.drain)),
+        sending_threads(o.sending_threads) {
     demand_tls_options(o);
     if (!o.retry.empty()) {
       retry = parse_retry(o.retry);
@@ -132,6 +133,7 @@ struct plan {
   server_policy policy;
   std::chrono::milliseconds session;
   std::chrono::milliseconds drain;
+  std::size_t sending_threads;
   retry_schedule retry{};
   pipeline_options pipe{};
 };
@@ -204,7 +206,7 @@ int run(const serve_options& o) {
   const auto telling = registry.subscribe([&live](const std::shared_ptr<const tenant_snapshot>& now) {
     live.feed.add("changed", now->tenant, {{"version", now->version}});
   });
-  station relay(registry, std::move(spool), with.retry, with.pipe, std::move(listener));
+  station relay(registry, std::move(spool), with.retry, with.pipe, with.sending_threads, std::move(listener));
   const bool takes_logins = !o.tls_cert.empty();
   if (takes_logins) {
     with.policy.check = logins_of(registry, relay.worker());

@@ -34,12 +34,13 @@ class station {
   using relay_listener = listener<relay_pipeline>;
 
  public:
-  /// `registry` outlives the station.
+  /// `registry` outlives the station. Connections to servers have `sending_threads`, or the station's own if it is 0.
   station(server_registry& registry, sqlite::spool spool, const retry_schedule& retry, const pipeline_options& options,
-          relay_observer heard_by)
+          std::size_t sending_threads, relay_observer heard_by)
       : context_(1),
         signals_(context_, SIGTERM, SIGINT),
-        pipeline_(context_.get_executor(), registry, std::move(spool), retry, options, std::move(heard_by)) {}
+        pipeline_(context_.get_executor(), registry, std::move(spool), retry, spread(options, sending_threads),
+                  std::move(heard_by)) {}
   station(const station&) = delete;
   station& operator=(const station&) = delete;
   ~station() { finish(); }
@@ -100,6 +101,7 @@ class station {
     context_.stop();
     thread_.join();
     workers_.join();
+    for (asio::thread_pool& one : senders_) one.stop();
   }
 
  private:
@@ -111,6 +113,11 @@ class station {
       std::cerr << "postrider-relay: " << error.what() << std::endl;
       std::_Exit(1);
     }
+  }
+
+  pipeline_options spread(pipeline_options options, std::size_t threads) {
+    while (senders_.size() < threads) options.connections_on.push_back(senders_.emplace_back(1).get_executor());
+    return options;
   }
 
   static asio::awaitable<json> tell(station& s) {
@@ -157,6 +164,7 @@ class station {
   }
 
   asio::thread_pool workers_{1};
+  std::list<asio::thread_pool> senders_;  ///< of one thread each
   asio::io_context context_;
   asio::executor_work_guard<asio::io_context::executor_type> guard_{context_.get_executor()};
   asio::signal_set signals_;

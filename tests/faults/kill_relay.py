@@ -130,6 +130,7 @@ class KillTest(unittest.TestCase):
                     end("while it ended" if relay.alive() else "after it had ended")
                 else:
                     end("while it ran")
+                relay.more_options = moments.choice(((), ("--sending-threads", "2")))
                 if kind > 0.8:
                     relay.launch()
                     time.sleep(start * moments.random())

@@ -31,8 +31,8 @@ class ServersFailTest(unittest.TestCase):
         self.addCleanup(self.internal.stop)
         self.number = 0
 
-    def start(self, retry):
-        self.relay = Relay(self.folder / "relay", "--tls-cert", self.certificates.good.pem, "--tls-key",
+    def start(self, retry, *options):
+        self.relay = Relay(self.folder / "relay", *options, "--tls-cert", self.certificates.good.pem, "--tls-key",
                            self.certificates.good.key, internal=f"smtp://127.0.0.1:{self.internal.port}", retry=retry,
                            env={"SSL_CERT_FILE": self.certificates.ca})
         self.addCleanup(self.relay.kill)
@@ -67,8 +67,15 @@ class ServersFailTest(unittest.TestCase):
         return f"<{name}.{self.number}@example.com>", time.monotonic()
 
     def test_servers_in_trouble_do_not_delay_a_healthy_one(self):
+        self.servers_in_trouble_do_not_delay_a_healthy_one()
+
+    def test_nor_with_threads_for_connections(self):
+        self.servers_in_trouble_do_not_delay_a_healthy_one("--sending-threads", "2")
+
+    def servers_in_trouble_do_not_delay_a_healthy_one(self, *options):
         # Whatever waited for a pause or a time limit of the others would wait for ten minutes.
-        self.start("10m,20m,2h")
+        # (The silent one would take all of the time that mail under way has when the relay ends.)
+        self.start("10m,20m,2h", "--drain", "1s", *options)
         dead, busy, healthy = self.server("dead"), self.server("busy"), self.server("healthy")
         silent = self.server("silent", security="starttls")
         client = self.client()
@@ -110,7 +117,7 @@ class ServersFailTest(unittest.TestCase):
         self.assertIn("busy@example.com", str(queue))
         client.close()
         self.assertEqual(self.relay.stop(), 0)
-        self.start("1s,2s,10m")
+        self.start("1s,2s,10m", *options)
         self.relay.command("queue", "retry", *(mail["id"] for mail in queue["mails"]))
         dead.revive()
         dead.wait_for(lambda mails: waiting <= ids(mails), what="the mail for the server that was dead")

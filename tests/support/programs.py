@@ -83,6 +83,7 @@ class Relay:
         if retry:
             self._options += ["--retry", retry]
         self._options += list(map(str, options))
+        self.more_options = ()  # of the next start
         self._process, self.log_file = None, self.folder / "relay.log"
         if start:
             self.start()
@@ -97,7 +98,7 @@ class Relay:
         # setpriv: it ends with this process, should a time limit cut the test off. Start relays on the main thread.
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *self.prefix, program("postrider-relay"), "serve", "--data",
-             str(self.data), "--listen", f"127.0.0.1:{self.port}", *self._options],
+             str(self.data), "--listen", f"127.0.0.1:{self.port}", *self._options, *self.more_options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **self.env})
         log.close()
         lines, self.said = queue.Queue(), []  # all that it wrote to standard output
