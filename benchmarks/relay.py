@@ -217,6 +217,7 @@ def show_reach(own, others, size):
 
 
 def on_a_disk(folder):
+    folder.mkdir(parents=True, exist_ok=True)
     kind = subprocess.run(["stat", "-f", "-c", "%T", folder], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     if kind in ("tmpfs", "ramfs"):
         sys.exit(f"relay: {folder} is in memory ({kind}); a durable relay needs a disk: --folder")

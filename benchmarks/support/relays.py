@@ -94,11 +94,18 @@ def _die_with_parent():
 
 class Postrider(Process):
     name = "postrider-relay"
+    options = ()
 
     def start(self):
         self.run([self.build / "examples" / "postrider-relay", "serve", "--data", self.folder / "data",
                   "--key-file", self.folder / "key", "--listen", "127.0.0.1:0", "--trust", "127.0.0.0/8",
-                  "--internal-server", f"smtp://127.0.0.1:{self.sink_port}"], r"listening on 127\.0\.0\.1:(\d+)")
+                  "--internal-server", f"smtp://127.0.0.1:{self.sink_port}", *self.options],
+                 r"listening on 127\.0\.0\.1:(\d+)")
+
+
+class PostriderThreads(Postrider):
+    name = "postrider-relay, a thread to send"
+    options = ("--sending-threads", "1")
 
 
 class Yardstick(Process):
@@ -338,5 +345,5 @@ def _version_in(documents):
     return ""
 
 
-RELAYS = {"postrider": [Postrider], "yardstick": [Yardstick], "postfix": [Postfix, TunedPostfix],
+RELAYS = {"postrider": [Postrider], "postrider-threads": [PostriderThreads], "yardstick": [Yardstick], "postfix": [Postfix, TunedPostfix],
           "opensmtpd": [OpenSmtpd], "exim": [Exim], "haraka": [Haraka]}

@@ -53,7 +53,7 @@ class pipeline_core : public std::enable_shared_from_this<pipeline_core<Spool, R
         retry_(std::move(retry)),
         patience_(patience(retry_)),
         dispatcher_(executor, registry, observer_, options_),
-        settler_(executor, spool_, observer_, options_.spool_pause, options_.settle_within),
+        settler_(executor, spool_, observer_, options_.spool_pause, options_.settles_within()),
         claim_(executor),
         alarm_(executor),
         idle_(executor),

@@ -21,7 +21,7 @@ struct pipeline_options {
   std::chrono::milliseconds unknown_stays{std::chrono::hours(1)};  ///< so long it is repeated to the same server only
   std::chrono::milliseconds delay_warning{std::chrono::hours(4)};  ///< at this age the sender is told that a mail waits
   std::chrono::milliseconds spool_pause{1'000};  ///< before a failed operation of the spool is repeated
-  std::chrono::milliseconds settle_within{20};   ///< so long an outcome waits for others that share its commit
+  std::chrono::milliseconds settle_within{20};   ///< at most, an outcome waits for others that share its commit
 
   std::size_t mails_per_server = 256;      ///< most that are on their way to one server at once
   std::size_t records_per_server = 1'024;  ///< most waiting mails of one server whose records stay in memory
@@ -51,9 +51,13 @@ struct pipeline_options {
     options.unknown_pause = at_most(options.unknown_pause, 4 * schedule.first);
     options.unknown_stays = at_most(options.unknown_stays, 16 * schedule.first);
     options.delay_warning = at_most(options.delay_warning, schedule.give_up / 2);
-    // Else a mail that tests a server would be back only when the next test is due.
-    options.settle_within = std::min(options.settle_within, schedule.first / 8);
     return options;
+  }
+
+  /// `settle_within`, or less where pauses are short: a mail that tests a server would else be back only when the next
+  /// test is due.
+  std::chrono::milliseconds settles_within() const {
+    return std::min({settle_within, server_pauses.first / 8, account_pauses.first / 8});
   }
 };
 
