@@ -124,13 +124,6 @@ return [window.way, window.stops.map((one) => one.outerHTML.slice(0, 120))];
 """
 
 
-AXE = TOP + """
-const done = arguments[arguments.length - 1];
-const said = ({id, help, nodes}) => nodes.map((one) => `axe-core, ${id}: ${help}: ${one.html.slice(0, 120)}`);
-axe.run(top, {resultTypes: ['violations']}).then(({violations}) => done(violations.flatMap(said)), (error) => done([String(error)]));
-"""
-
-
 def names(browser):
     """Every control has a name, as the browser computes it for assistive technology."""
     wrong = []
@@ -181,10 +174,4 @@ def room(browser):
     return browser.run(ROOM)
 
 
-def axe(browser, source):
-    """What axe-core says, whose source this is."""
-    browser.run(source + "; window.axe = axe")
-    return browser.run_async(AXE)
-
-
-__all__ = ["axe", "contrast", "focus", "names", "room", "shape"]
+__all__ = ["contrast", "focus", "names", "room", "shape"]

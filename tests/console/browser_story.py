@@ -30,6 +30,7 @@ CHAPTERS = {
     "as_a_channel": ("signed_in", "senders"),
     "two_editors": ("signed_in", "servers"),
     "queue": ("signed_in", "trouble"),
+    "all_tenants": ("signed_in", "trouble"),
     "one_mail": ("signed_in", "trouble"),
     "overview": ("signed_in", "trouble"),
     "removal": ("signed_in", "senders", "company_default"),
@@ -63,6 +64,8 @@ class ConsoleTest(ServerChapters, QueueChapters, PeopleChapters):
                              (accessibility.room, "lies outside"), (accessibility.focus, "does not reach"),
                              (accessibility.focus, "cannot be seen"), (accessibility.focus, "Tab ")):
             self.assertIn(words, str(check(self.browser)), check.__name__)
+        if self.axe:
+            self.assertIn("axe-core, button-name", str(self.axe(self.browser)))
 
 
 if __name__ == "__main__":

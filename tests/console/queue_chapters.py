@@ -6,7 +6,7 @@ import time
 
 from mail_servers import wait_until
 from story import ADMINISTRATOR, BILLING, GRACE, HENRY, QUEUE, TEAM, Story
-from world import OTHER_PASSWORD
+from world import OTHER_PASSWORD, TENANT
 
 NOTIFICATION = "<> (a notification)"
 
@@ -192,6 +192,22 @@ class QueueChapters(Story):
         self.browser.driver.refresh()
         self.browser.see("History")
         return True
+
+    def all_tenants(self):
+        """The mail of all tenants at once: each entry says whose it is."""
+        browser = self.browser
+        self.page("overview")
+        browser.see("All tenants", "Sender refused: " + GRACE)
+        browser.until(lambda: browser.find_all(".live.on"), "what happens now")
+        browser.until(lambda: browser.has("a", f"Nowhere ({TENANT})"), "the failures by server")
+        self.look("all-tenants-overview")
+        browser.follow("Queue")
+        browser.cell(QUEUE, GRACE, "Tenant", TENANT)
+        self.look("all-tenants-queue")
+        browser.type("Failed at (host:port)", f"localhost:{self.world.postfix.submission_port}")
+        self.list_becomes([(GRACE, "reader@example.org")], "what failed at that server")
+        browser.follow(GRACE)
+        browser.see("History", f"Mail from {GRACE}")
 
     def overview(self):
         """Charts by server while mail goes out, and alerts with a way to what mends them."""

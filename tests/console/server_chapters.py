@@ -241,6 +241,7 @@ class ServerChapters(Story):
         browser.cell(SENDERS, "henry@example.org", "Name", "Henry the patient")
         browser.press("Remove gone@example.org")
         browser.dialog("Remove gone@example.org?")
+        self.look("remove-sender")
         browser.press("Remove")
         browser.no_dialog()
         browser.until(lambda: "gone@example.org" not in [row["head"] for row in browser.rows(SENDERS)], "the sender to be gone")
@@ -288,6 +289,17 @@ class ServerChapters(Story):
         self.world.postfix.inbox.clear()
         wait_until(lambda: TEAM in [account for _, account in self.world.postfix.authentications()], what="the channel's own account")
         self.close_dialog()
+        # The same from the channel's own row: who sends is filled in.
+        self.tenant_page("senders")
+        browser.press(f"Test the way of mail from {TEAM}")
+        browser.dialog(f"Test Company mail as {TEAM}")
+        self.assertEqual(browser.value("As user or channel"), TEAM)
+        self.look("sender-test")
+        self.press_test("inbox@example.org")
+        browser.see("accepted the mail", f"Tested with the account of {TEAM}.")
+        self.world.postfix.inbox.wait(1)
+        self.world.postfix.inbox.clear()
+        self.close_dialog("Close")
 
     def two_editors(self):
         """What another one changed meanwhile is told, and nothing is lost."""

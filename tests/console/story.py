@@ -2,12 +2,11 @@
 for everyone's sake."""
 import os
 import pathlib
-import shutil
-import subprocess
 import time
 import unittest
 
 import accessibility
+from axe import find_axe
 from browser import NARROW, WIDE, Browser
 from console_client import Console
 from world import POSTFIX_ACCOUNTS, SINK_ACCOUNT, TENANT, World
@@ -32,6 +31,7 @@ class Story(unittest.TestCase):
         cls.sources = []  # everything that the pages were made of
         cls._api, cls._troubled = None, False
         cls.axe = find_axe()
+        print(f"axe-core {cls.axe.version} looks at each page" if cls.axe else "axe-core is not to be had, only our own looks are taken", flush=True)
 
     def setUp(self):
         self.maxDiff = None
@@ -140,20 +140,11 @@ class Story(unittest.TestCase):
                 found += [f"{width}, {scheme}: {wrong}" for wrong in accessibility.contrast(browser)]
                 if (width, scheme) in (("narrow", "dark"), ("wide", "light")):
                     browser.picture(f"{name}-{width}-{scheme}")
+                    found += [f"{width}, {scheme}: {wrong}" for wrong in (self.axe(browser) if self.axe else [])]
             found += [f"{width}: {wrong}" for wrong in accessibility.room(browser)]
         for check in (accessibility.names, accessibility.shape, *([accessibility.focus] if keyboard else [])):
             found += check(browser)
-        if self.axe:
-            found += accessibility.axe(browser, self.axe)
         self.problems += [f"{name}: {wrong}" for wrong in found]
-
-
-def find_axe():
-    """axe-core, where npm has it already."""
-    npm = shutil.which("npm")
-    roots = [subprocess.run([npm, "root", "--global"], capture_output=True, text=True, timeout=60).stdout.strip()] if npm else []
-    found = [path for root in [*roots, "/usr/share/nodejs"] if (path := pathlib.Path(root) / "axe-core/axe.min.js").exists()]
-    return found[0].read_text() if found else None
 
 
 __all__ = ["ADMINISTRATOR", "BILLING", "GRACE", "HENRY", "PASSWORD", "PICTURES", "QUEUE", "RELAY", "RELAY_PASSWORD", "SENDERS", "SERVERS",

@@ -51,7 +51,7 @@ const working = () =>
 const transcript = (lines) => {
   const shown = h(
     "pre",
-    { class: "transcript", tabindex: 0, "aria-label": "Transcript" },
+    { class: "transcript", tabindex: 0, role: "region", "aria-label": "Transcript" },
     lines.map((line) => h("span", { class: line.startsWith("C:") ? "ours" : "" }, `${line}\n`)),
   );
   const copy = button(
