@@ -57,6 +57,19 @@ return true;
 """
 
 
+# What the page says in passing is kept, so that it can be read however long the reader was away.
+KEEP_SAID = """
+window.said = [];
+new MutationObserver((all) => {
+  for (const {addedNodes} of all) for (const one of addedNodes) if (one.classList?.contains('toast')) window.said.push(one.textContent);
+}).observe(document, {childList: true, subtree: true});
+"""
+SAID = """
+const at = window.said.indexOf(arguments[0]);
+return at >= 0 && window.said.splice(0, at + 1).length > 0;
+"""
+
+
 class Browser:
     def __init__(self, pictures):
         self.pictures = pathlib.Path(pictures)
@@ -71,6 +84,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
         self.driver.set_script_timeout(120)
+        self.command("Page.addScriptToEvaluateOnNewDocument", source=KEEP_SAID)
         self.size(WIDE)
         self.scheme("light")
 
@@ -148,6 +162,10 @@ class Browser:
         """Waits until all of these are written on top."""
         for text in texts:
             self.until(lambda text=text: text in self.text(), f'"{text}" on the page')
+
+    def told(self, text):
+        """Waits until the page said this in passing: since it was opened, and after what was told before."""
+        self.until(lambda: self.run(SAID, text), f'"{text}" to be said')
 
     def find(self, kind, name):
         """An element by what is written on it: of a tag, or kind "field" by its label."""
@@ -233,7 +251,8 @@ class Browser:
         self.until(lambda: self.run(TOP + "return top.querySelector(':scope > header h2')?.textContent") == title, f'the dialog "{title}"')
 
     def no_dialog(self):
-        self.until(lambda: not self.driver.find_elements(By.CSS_SELECTOR, "dialog[open]"), "dialogs to be closed")
+        """Waits until dialogs are closed, and lists show what came of them."""
+        self.until(lambda: not self.find_all("dialog[open], [aria-busy=true]"), "dialogs to be closed")
 
 
 __all__ = ["Browser", "Keys", "NARROW", "WIDE"]

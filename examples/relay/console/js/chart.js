@@ -1,5 +1,5 @@
 // Charts as SVG: lines over time, and bars. Each says in words what it shows.
-import { h, replace, svg } from "./dom.js";
+import { h, refill, replace, svg } from "./dom.js";
 
 const height = 190,
   left = 44,
@@ -7,12 +7,12 @@ const height = 190,
   top = 8,
   bottom = 24;
 
-/** A round number not below `most`, and the steps on the way to it. */
+/** A round number not below `most`, and the whole steps on the way to it: there is no half mail. */
 export const scale = (most) => {
   if (!(most > 0)) return { top: 1, steps: [0, 1] };
   const raw = most / 4;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= raw);
+  const power = Math.max(1, 10 ** Math.floor(Math.log10(raw)));
+  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= raw && Number.isInteger(n));
   const count = Math.ceil(most / step - 1e-9);
   return { top: step * count, steps: Array.from({ length: count + 1 }, (_, i) => +(step * i).toPrecision(6)) };
 };
@@ -117,11 +117,14 @@ export const barChart = (title, { empty = "Nothing", hint = "" } = {}) => {
     list,
     none,
   );
+  let shown = "";
   const update = (bars) => {
+    if (shown === JSON.stringify(bars)) return;
+    shown = JSON.stringify(bars);
     const most = Math.max(1, ...bars.map((one) => one.value));
     none.hidden = bars.length > 0;
     list.hidden = bars.length === 0;
-    replace(
+    refill(
       list,
       bars.map((one) =>
         h(

@@ -1,5 +1,5 @@
 // Dialogs: the browser's own, with a title, a body and buttons; Escape closes, the focus comes back.
-import { announceAgain, button, fresh, h, icon } from "./dom.js";
+import { announceAgain, button, fresh, h, icon, successor } from "./dom.js";
 
 /**
  * Opens a dialog. `body` and `footer` are elements; with `form`, both lie in that form. The signal of the returned
@@ -30,8 +30,8 @@ export const openDialog = (title, { body, footer = [], form = null, narrow = fal
     dialog.remove();
     announceAgain(dialog);
     closed();
-    if (opener?.isConnected) opener.focus();
-    else document.querySelector("main")?.focus();
+    const main = document.querySelector("main");
+    (successor(opener, main ?? document) ?? main)?.focus();
   });
   document.body.append(dialog);
   dialog.showModal();

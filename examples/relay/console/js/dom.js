@@ -37,6 +37,22 @@ export const replace = (parent, ...children) => {
   return append(parent, children);
 };
 
+const nameOf = (one) => one.getAttribute("aria-label") ?? one.getAttribute("href") ?? one.textContent;
+
+/** A control, or what has its name where it was made anew. */
+export const successor = (control, within) =>
+  control.isConnected
+    ? control
+    : [...within.querySelectorAll("a, button, input")].find((one) => nameOf(one) === nameOf(control));
+
+/** The same for what may have the focus, which its successor has then, or else the page. */
+export const refill = (parent, ...children) => {
+  const had = document.activeElement;
+  const inside = parent.contains(had);
+  replace(parent, ...children);
+  if (inside) (successor(had, parent) ?? parent.closest("main"))?.focus({ preventScroll: true });
+};
+
 const paths = {
   overview: ["M3 12h4l3-8 4 16 3-8h4"],
   servers: ["M4 4h16v6H4z", "M4 14h16v6H4z", "M8 7h.01", "M8 17h.01"],
@@ -97,7 +113,9 @@ export const announceAgain = (dialog) => {
 /** Says that something was done, for a moment, and to those who do not see it. */
 export const toast = (text) => {
   const shown = h("div", { class: "toast" }, text);
-  document.querySelector("#toasts").append(shown);
+  const place = document.querySelector("#toasts");
+  const kept = [...place.children].filter((one) => one.textContent !== text).slice(-1); // more would hide the page
+  replace(place, kept, shown);
   announce(text);
   setTimeout(() => shown.remove(), 6000);
 };

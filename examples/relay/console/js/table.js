@@ -1,5 +1,5 @@
 // Tables that stay readable on narrow screens, and lists that come page by page.
-import { button, h, replace, waiting } from "./dom.js";
+import { button, h, refill, replace, waiting } from "./dom.js";
 
 /** What is wider than its place is scrolled with the keyboard too. */
 const overflow = new ResizeObserver((all) => {
@@ -77,6 +77,7 @@ export const paged = (place, read, show, empty) => {
   const more = button("Show more", () => load(next));
   const load = async (cursor = null) => {
     const mine = ++turn;
+    place.setAttribute("aria-busy", "true");
     if (!cursor && !place.childElementCount) replace(place, h("div", { class: "empty" }, waiting()));
     try {
       let page = await read(cursor);
@@ -85,11 +86,13 @@ export const paged = (place, read, show, empty) => {
       if (mine !== turn) return;
       rows = cursor ? rows.concat(page.rows) : page.rows;
       next = page.next;
-      if (!rows.length) replace(place, h("div", { class: "empty" }, typeof empty === "function" ? empty() : empty));
-      else replace(place, show(rows), next ? h("div", { class: "pager" }, more) : null);
+      if (!rows.length) refill(place, h("div", { class: "empty" }, typeof empty === "function" ? empty() : empty));
+      else refill(place, show(rows), next ? h("div", { class: "pager" }, more) : null);
     } catch (refusal) {
       if (refusal.name !== "AbortError" && mine === turn)
         replace(place, h("div", { class: "empty" }, h("div", { class: "note bad", role: "alert" }, refusal.message)));
+    } finally {
+      if (mine === turn) place.removeAttribute("aria-busy");
     }
   };
   return {

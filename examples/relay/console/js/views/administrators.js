@@ -51,7 +51,7 @@ const openAdministratorForm = (tenants, saved) => {
 const askToReset = (one, reload) =>
   confirm(
     `A new link for ${one.name}?`,
-    h("p", {}, "The present password and sessions end."),
+    h("p", {}, `The present password of ${one.name} and all sessions end at once. The link sets a new one.`),
     "Make a new link",
     async () => {
       const link = await api.post(api.path(["administrators", one.name, "reset"]), {});

@@ -20,7 +20,12 @@ export const showAudit = (place, { session, tenants, signal }) => {
     filters: [tenant, who],
     signal,
     columns: [
-      { label: "When", head: true, cell: (one) => h("time", { datetime: one.at }, moment(one.at)) },
+      {
+        label: "When",
+        head: true,
+        className: "nowrap",
+        cell: (one) => h("time", { datetime: one.at }, moment(one.at)),
+      },
       { label: "Who", className: "wrap", cell: (one) => one.who },
       { label: "From", className: "wrap", cell: (one) => one.address || "-" },
       { label: "What", cell: (one) => [one.action, one.ok ? null : [" ", badge("Refused", "bad")]] },

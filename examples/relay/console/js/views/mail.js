@@ -81,7 +81,11 @@ export const showMail = async (place, { tenant, item, signal, again }) => {
       const shown = await api.post(api.path(["queue", item, "content"]), {});
       replace(
         content,
-        h("pre", { class: "transcript", tabindex: 0, role: "region", "aria-label": "Content of the mail" }, shown.content),
+        h(
+          "pre",
+          { class: "transcript", tabindex: 0, role: "region", "aria-label": "Content of the mail" },
+          shown.content,
+        ),
         shown.truncated ? h("p", { class: "soft" }, "The rest is left out.") : null,
       );
     } catch (refusal) {

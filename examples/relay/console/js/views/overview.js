@@ -1,7 +1,7 @@
 // What happens: rates, latency, queue and failures as charts, and what needs somebody's attention.
 import * as api from "../api.js";
 import { barChart, lineChart } from "../chart.js";
-import { badge, h, replace } from "../dom.js";
+import { badge, h, refill, replace } from "../dom.js";
 import { ago, causeWord, duration, moment } from "../words.js";
 
 const liveSeconds = 120;
@@ -16,7 +16,8 @@ const kinds = {
   no_internal_server: "No internal server",
 };
 
-const alertCard = (alert) =>
+/** `tenant`: the one whose page it is, which need not be said there. */
+const alertCard = (alert, tenant) =>
   h(
     "div",
     { class: `note ${alert.severity === "critical" ? "bad" : "warn"}` },
@@ -31,17 +32,16 @@ const alertCard = (alert) =>
       "div",
       { class: "row small" },
       alert.sender || alert.server ? h("a", { href: alert.link }, `Look at ${alert.sender ?? alert.server}`) : null,
-      alert.since
-        ? h(
-            "span",
-            { class: "soft" },
-            "Since ",
-            h("time", { datetime: alert.since, title: moment(alert.since) }, ago(alert.since)),
-          )
-        : null,
-      alert.tenant ? badge(alert.tenant) : null,
+      alert.since ? h("span", { class: "soft" }, "Since ", h("time")) : null,
+      alert.tenant && tenant === null ? badge(alert.tenant) : null,
     ),
   );
+
+const showTime = (place, at) => {
+  place.dateTime = at;
+  place.title = moment(at);
+  place.textContent = ago(at);
+};
 
 const tile = (label) => {
   const value = h("span", { class: "value" }, "-");
@@ -92,6 +92,20 @@ export const showOverview = async (place, { tenant, signal }) => {
     ),
   );
 
+  let told = "";
+  /** Made anew only where they are others: who is reading, or on a link, is left there. */
+  const showAlerts = (all) => {
+    const known = JSON.stringify(all.map(({ since, ...more }) => [...Object.values(more), since !== null]));
+    if (known !== told)
+      refill(
+        alerts,
+        all.map((one) => alertCard(one, tenant)),
+      );
+    told = known;
+    const dated = all.filter((one) => one.since);
+    alerts.querySelectorAll("time").forEach((shown, at) => showTime(shown, dated[at].since));
+  };
+
   const ticks = [];
   const drawTicks = () => {
     const ends = { from: "2 minutes ago", to: "now" };
@@ -120,7 +134,7 @@ export const showOverview = async (place, { tenant, signal }) => {
 
   const read = async () => {
     const seen = await api.get(api.path(["overview"], { tenant: tenant ?? "", minutes: 60 }), { signal });
-    replace(alerts, seen.alerts.map(alertCard));
+    showAlerts(seen.alerts);
     showCounts(seen);
     const named = (one) => (tenant === null ? `${one.server} (${one.tenant})` : one.server);
     const top = [...seen.servers].sort((a, b) => b.delivered - a.delivered).slice(0, busiest);

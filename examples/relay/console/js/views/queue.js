@@ -190,6 +190,7 @@ export const showQueue = async (place, { tenant, query, signal }) => {
             {
               unseen: "Choose",
               lead: true,
+              className: "pick",
               cell: (mail) =>
                 h("input", {
                   type: "checkbox",
@@ -207,7 +208,7 @@ export const showQueue = async (place, { tenant, query, signal }) => {
             {
               label: "From",
               head: true,
-              className: "wrap",
+              className: "wrap address",
               cell: (mail) =>
                 h(
                   "a",
@@ -217,7 +218,7 @@ export const showQueue = async (place, { tenant, query, signal }) => {
             },
             {
               label: "To",
-              className: "wrap",
+              className: "wrap address",
               cell: (mail) => [
                 mail.recipients.slice(0, 3).map((r) => h("div", {}, breakable(r.address))),
                 mail.recipients.length > 3

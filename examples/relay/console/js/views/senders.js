@@ -31,7 +31,7 @@ const explainRoute = async (tenant, address) => {
 
 /** A test with the server and the account that this sender's mail takes. */
 const openTest = (tenant, sender) => {
-  const panel = testPanel({ tenant, request: () => ({ server: sender.server }), fields: [], sender: sender.address });
+  const panel = testPanel({ tenant, request: () => ({ server: sender.server }), sender: sender.address, alone: true });
   openDialog(`Test ${sender.server} as ${sender.address}`, { body: panel.element, closed: () => panel.cancel() });
   panel.focus();
 };
@@ -128,7 +128,7 @@ export const showSenders = async (place, { tenant, item, signal }) => {
   const asked = text("Any address", { name: "address", type: "email", placeholder: "someone@example.com" });
   const explain = h(
     "form",
-    { class: "row", novalidate: true },
+    { class: "row low", novalidate: true },
     h("div", { class: "grow" }, asked.element),
     h("button", { type: "submit" }, "Explain route"),
   );

@@ -79,9 +79,9 @@ const transcript = (lines) => {
 /**
  * What asks for a test and shows it. `request()` gives the server or the settings of the form, `fields` are the form's,
  * to be marked where a test finds them wrong, `user()` the account's name, `sender` who
- * is filled in.
+ * is filled in. `alone`: what is around it has its title already, and there are no settings to be seen.
  */
-export const testPanel = ({ tenant, request, fields, user = () => "", sender = "" }) => {
+export const testPanel = ({ tenant, request, fields = [], user = () => "", sender = "", alone = false }) => {
   const listId = fresh("senders");
   const known = h("datalist", { id: listId });
   const to = text("Send a test mail to", {
@@ -269,18 +269,22 @@ export const testPanel = ({ tenant, request, fields, user = () => "", sender = "
 
   const element = h(
     "section",
-    { class: "test", "aria-labelledby": `${listId}-title` },
-    h("h3", { id: `${listId}-title` }, "Test"),
+    { class: alone ? "test alone" : "test", "aria-label": "Test" },
+    alone ? null : h("h3", {}, "Test"),
     h(
       "p",
       { class: "soft small" },
-      "Goes through every step with these settings, saved or not, and sends a real mail.",
+      `Goes through every step${alone ? "" : " with these settings, saved or not,"} and sends a real mail.`,
     ),
     h("div", { class: "ask" }, to.element, as.element, h("div", { class: "go" }, go, stop)),
     known,
-    h("details", { class: "more" }, h("summary", {}, "Another sender"), from.element),
-    h("div", { role: "log", "aria-label": "Stages of the test" }, stages),
-    outcome,
+    h(
+      "div",
+      {},
+      h("details", { class: "more" }, h("summary", {}, "Another sender"), from.element),
+      h("div", { role: "log", "aria-label": "Stages of the test" }, stages),
+      outcome,
+    ),
   );
   for (const one of [to, as, from])
     one.control.addEventListener("keydown", (event) => {

@@ -171,7 +171,7 @@ const askWhatToDo = ({ servers }, server, refusal, remove, done) => {
 
 const openTest = (context, server) => {
   const { tenant } = context;
-  const panel = testPanel({ tenant, request: () => ({ server: server.name }), fields: [] });
+  const panel = testPanel({ tenant, request: () => ({ server: server.name }), alone: true });
   const opened = openDialog(`Test ${server.name}`, { body: panel.element, closed: () => panel.cancel() });
   panel.focus();
   return opened;
