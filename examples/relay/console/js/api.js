@@ -4,10 +4,13 @@ const root = "/api/v1";
 let csrfToken = null;
 let signedOut = () => {};
 
+/** The relay's words as a sentence; an identifier at its beginning stays as it is. */
+const sentence = (text) => (/^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text);
+
 /** What the relay refused, in its own words. `field` is the setting that it is about, if it is about one. */
 export class Refusal extends Error {
   constructor(status, { code = "", message = "", field = "" } = {}) {
-    super(message || `The relay answered with status ${status}.`);
+    super(sentence(message) || `The relay answered with status ${status}.`);
     Object.assign(this, { status, code, field });
   }
   get editedMeanwhile() {

@@ -6,8 +6,8 @@ import { openForm } from "../records.js";
 
 const brand = () => h("div", { class: "brand" }, h("img", { src: "/icon.svg", alt: "" }), "postrider");
 
-const newPassword = () => {
-  const password = text("Password", {
+const newPassword = (label) => {
+  const password = text(label, {
     name: "password",
     type: "password",
     autocomplete: "new-password",
@@ -38,7 +38,7 @@ export const showSetUp = (token, entered) => {
     maxlength: 128,
     hint: "For the first administrator of this relay: how you will sign in. Leave it empty if a colleague sent you this link.",
   });
-  const { password, demandSame, names } = newPassword();
+  const { password, demandSame, names } = newPassword("Password");
   const form = h(
     "form",
     { class: "stack" },
@@ -118,7 +118,7 @@ export const showPassword = (name) => {
     autocomplete: "current-password",
     required: true,
   });
-  const { password, demandSame, names } = newPassword();
+  const { password, demandSame, names } = newPassword("New password");
   password.names.push("new_password");
   const fields = [old, ...names];
   openForm("Change your password", fields, {

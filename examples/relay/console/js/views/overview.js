@@ -161,7 +161,7 @@ export const showOverview = async (place, { tenant, signal }) => {
     latency.update({
       ...ends,
       series: top.map((one) => ({
-        name: `${named(one)}, mean ${duration(one.latency_ms)}`,
+        name: one.latency_ms === null ? named(one) : `${named(one)}, mean ${duration(one.latency_ms)}`,
         values: grouped(one.buckets, mean),
       })),
     });

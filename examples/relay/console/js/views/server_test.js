@@ -269,7 +269,7 @@ export const testPanel = ({ tenant, request, fields = [], user = () => "", sende
 
   const element = h(
     "section",
-    { class: alone ? "test alone" : "test", "aria-label": "Test" },
+    { class: alone ? "test bare" : "test", "aria-label": "Test" },
     alone ? null : h("h3", {}, "Test"),
     h(
       "p",

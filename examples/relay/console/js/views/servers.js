@@ -95,7 +95,7 @@ const askToRemoveServer = async (context, server, done, reload) => {
         server.default && others.length
           ? h(
               "div",
-              { class: "actions" },
+              { class: "row" },
               others.map((one) =>
                 button(`Make ${one.name} the default`, async () => {
                   await api.put(api.path(["tenants", tenant, "default-server"]), { name: one.name });
@@ -237,7 +237,7 @@ export const showServers = async (place, context) => {
     {
       label: "Server name",
       className: "wrap",
-      cell: (s) => (s.host ? breakable(s.host) : h("span", { class: "soft" }, "The relay's own")),
+      cell: (s) => (s.host ? breakable(s.host) : h("span", { class: "soft nowrap" }, "The relay's own")),
     },
     { label: "Port", className: "number", cell: (s) => s.port ?? "-" },
     { label: "Security", title: "Connection security", cell: (s) => (s.security ? securityWord(s.security) : "-") },
@@ -252,8 +252,8 @@ export const showServers = async (place, context) => {
               "aria-label": `Set as default: ${s.name}`,
             }),
     },
-    { label: "Users", title: "Used by users", cell: (s) => usedBy(tenant, s, "user", s.users) },
-    { label: "Channels", title: "Used by channels", cell: (s) => usedBy(tenant, s, "channel", s.channels) },
+    { label: "Users", title: "Used\u00a0by users", cell: (s) => usedBy(tenant, s, "user", s.users) },
+    { label: "Channels", title: "Used\u00a0by channels", cell: (s) => usedBy(tenant, s, "channel", s.channels) },
     { label: "Health", className: "roomy", cell: (s) => healthOf(s.health) },
   ];
   const servers = paged(
