@@ -349,6 +349,20 @@ TEST_CASE("closing delivers what waits, then refuses; destroying answers everybo
   }
 }
 
+TEST_CASE("closing waits for what the rate holds back", "[pool]") {
+  asio::io_context context(1);
+  test::scripted_server mx(context, accept_all);
+  server where = server_at(mx.port());
+  where.limits.mails_per_second = 20;
+  client::pool pool(context.get_executor(), where);
+  senders all(context, pool);
+  all.spawn(4);
+  all.wait_for(1);
+  test::run(context, pool.close(std::chrono::seconds(5)));
+  all.wait_for(4);
+  CHECK(all.accepted() == 4);
+}
+
 TEST_CASE("send survives being spawned with temporaries", "[pool]") {
   asio::io_context context(1);
   test::scripted_server mx(context, accept_all);

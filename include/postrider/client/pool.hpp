@@ -300,7 +300,7 @@ class pool_core : public std::enable_shared_from_this<pool_core> {
   void look_again() {
     rings_at_ = clock::time_point::max();
     end_late_ones(clock::now());
-    if (!waiting.empty() && !closing) find_carrier();
+    if (!waiting.empty()) find_carrier();
   }
 
   /// Every session pulls, or says QUIT if there is nothing left.
