@@ -227,6 +227,31 @@ TEST_CASE("a send can be cancelled at any time", "[client]") {
   if (after != 4) CHECK(whole == (after == 5));
 }
 
+TEST_CASE("a cancellation that comes between two waits is not lost", "[client]") {
+  struct canceller final : protocol::trace {
+    canceller(asio::cancellation_signal& what, stage at) : signal(what), when(at) {}
+    void stage_passed(stage passed, std::string_view) override {
+      if (passed == when) signal.emit(asio::cancellation_type::terminal);
+    }
+    void line(protocol::direction, std::string_view) override {}
+    asio::cancellation_signal& signal;
+    stage when;
+  };
+  const auto when = GENERATE(stage::resolve, stage::connect, stage::greeting, stage::ehlo);
+  asio::io_context context(1);
+  test::scripted_server mx(context, accept_all);
+  asio::cancellation_signal stop;
+  canceller listener(stop, when);
+  std::optional<receipt> outcome;
+  asio::co_spawn(
+      context, client::send(a_mail(), server_at(mx.port()), listener),
+      asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr, receipt r) { outcome = std::move(r); }));
+  REQUIRE(test::run_until(context, [&] { return outcome.has_value(); }));
+  const failure why = only_failure(*outcome);
+  CHECK(why.cause == cause::cancelled);
+  CHECK(why.outcome == outcome::transient);
+}
+
 TEST_CASE("every public function survives being spawned with temporaries", "[client]") {
   asio::io_context context(1);
   test::scripted_server mx(context, accept_all);

@@ -52,12 +52,14 @@ class connection_core : public std::enable_shared_from_this<connection_core<Stre
   /// Set-up, one step after the other.
   asio::awaitable<void> set_up() {
     progressed();
-    while (!dialogue.closed() && !dialogue.ready()) {
+    co_await heed_cancellation();
+    while (!given_up && !dialogue.closed() && !dialogue.ready()) {
       if (dialogue.wants_tls()) co_await encrypt();
       else if (dialogue.has_output()) co_await write_once();
       else co_await read_once();
+      co_await heed_cancellation();
     }
-    if (!dialogue.ready()) finish();
+    if (given_up || !dialogue.ready()) finish();
   }
 
   asio::awaitable<void> serve(mail_source& mails) {
@@ -73,8 +75,7 @@ class connection_core : public std::enable_shared_from_this<connection_core<Stre
       } else {
         co_await woken.async_wait(token);
       }
-      const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-      if (state.cancelled() != asio::cancellation_type::none) close(failure(cause::cancelled));
+      co_await heed_cancellation();
     }
     // A server that stopped reading may have said why: its last words are read before the connection is given up.
     if (broken && reading) linger();
@@ -111,6 +112,12 @@ class connection_core : public std::enable_shared_from_this<connection_core<Stre
   static constexpr std::size_t most_pieces = 64;
   static constexpr std::chrono::seconds last_words{1};     // for a server that stopped reading
   static constexpr std::uint64_t work_ahead = 256 * 1024;  // content still to be written when the next mail is pulled
+
+  /// Also if it came between two waits, where no operation could end early.
+  asio::awaitable<void> heed_cancellation() {
+    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) close(failure(cause::cancelled));
+  }
 
   static asio::awaitable<void> read_loop(std::shared_ptr<connection_core> self) {
     while (!self->dialogue.closed() && !self->read_ended) {
