@@ -164,6 +164,33 @@ TEST_CASE("each wait has its patience", "[client_dialogue]") {
   CHECK_FALSE(d.waiting());
 }
 
+TEST_CASE("a session that was told to quit does so, even if the mail behind its last RSET cannot be said",
+          "[client_dialogue]") {
+  const bool pipelining = GENERATE(false, true);
+  client_dialogue d(plain_server(), "client.example.com");
+  d.received("220 mx\r\n");
+  say_all(d);
+  d.received(pipelining ? "250-mx\r\n250-DSN\r\n250 PIPELINING\r\n" : "250-mx\r\n250 DSN\r\n");
+  d.push(1, large_mail(100));
+  say_all(d);
+  d.received(pipelining ? "250 ok\r\n550 no\r\n554 nobody\r\n" : "250 ok\r\n");
+  say_all(d);
+  if (!pipelining) d.received("550 no\r\n");
+  REQUIRE(only_outcome(d) == outcome::permanent);
+
+  envelope to(std::nullopt, std::vector<recipient>(1, recipient(address::parse("charles@example.org").value())));
+  to.envid = std::string(200, 'x');  // longer than RFC 3461 allows
+  d.push(2, mail(to, content("hi\r\n")));
+  d.quit();
+  say_all(d);
+  d.received("250 reset\r\n");
+  REQUIRE(d.next_settled());
+  CHECK(d.awaited() == stage::quit);
+  say_all(d);
+  d.received("221 bye\r\n");
+  CHECK(d.closed());
+}
+
 TEST_CASE("a receipt says whether the server took over its notifications", "[client_dialogue]") {
   for (const bool offered : {false, true}) {
     client_dialogue d(plain_server(), "client.example.com");

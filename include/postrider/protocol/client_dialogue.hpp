@@ -15,7 +15,6 @@
 #include <postrider/protocol/step.hpp>
 #include <postrider/protocol/transaction.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -221,6 +220,7 @@ class client_dialogue {
     transaction_open_ = false;
     if (!resets_.reset()) quitting_ = true;
     if (!offered().pipelining) send_envelope(transactions_.front());
+    quit_when_idle();  // what was to follow may be gone
   }
 
   void send_envelope(transaction& t) {
