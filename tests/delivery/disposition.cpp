@@ -1,4 +1,5 @@
 #include <postrider/delivery/disposition.hpp>
+#include <postrider/protocol/client_dialogue.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -58,6 +59,37 @@ TEST_CASE("what a mail brought along holds up nobody else") {
   CHECK(dispose(failure(cause::invalid_configuration)) == disposition::suspend_account);
   CHECK(dispose(failure(cause::source_failed, stage::data)) == disposition::retry);
   CHECK(dispose(failure(cause::expired)) == disposition::bounce);
+}
+
+TEST_CASE("a mail that no server could be given holds up nobody else") {
+  envelope to(std::nullopt, std::vector<recipient>(1, recipient(address::parse("charles@example.org").value())));
+  std::string text = "hi\r\n";
+  SECTION("a line end of its own") {
+    text = "hi\n";
+  }
+  SECTION("an ENVID that is too long") {
+    to.envid = std::string(200, 'x');
+  }
+  SECTION("an ORCPT without a type") {
+    to.recipients.front().orcpt = "charles";
+  }
+  SECTION("an ENVID with a control character") {
+    to.envid = "a\nb";
+  }
+
+  protocol::client_dialogue session(server{.host = "mx.example.org", .security = security::none}, "client.example.com");
+  const auto say = [&] {
+    while (session.has_output()) session.consume(session.gather().front().size());
+  };
+  session.received("220 mx\r\n");
+  say();
+  session.received("250-mx\r\n250 DSN\r\n");
+  session.push(1, mail(to, content(text)));
+  say();
+  if (!session.idle()) session.received("250 sender ok\r\n");
+  const auto done = session.next_settled();
+  REQUIRE(done);
+  CHECK(dispose(*done->outcome.first_failure()) == disposition::bounce);
 }
 
 TEST_CASE("an interrupted attempt did not happen") {

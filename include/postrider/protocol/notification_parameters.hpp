@@ -56,6 +56,13 @@ inline bool is_address_type(std::string_view text) noexcept {
   });
 }
 
+/// What a mail brought along is its own trouble, not that of everybody who uses the server.
+inline tl::unexpected<failure> unsayable(stage where, field look_at, std::string detail) {
+  failure why(cause::invalid_configuration, where, std::move(detail));
+  why.field = look_at;
+  return fail(std::move(why));
+}
+
 }  // namespace detail
 
 /// The value of ORCPT, "rfc822;ada+2Bx@example.com", its address decoded.
@@ -75,8 +82,8 @@ inline result<void> append_notification_parameters(std::string& command, const e
   std::string value;
   append_xtext(value, of.envid);
   if (!parse_envid(value))
-    return fail(cause::invalid_configuration, stage::mail,
-                "an ENVID is printable ASCII, and at most 100 characters in xtext");
+    return detail::unsayable(stage::mail, field::message,
+                             "an ENVID is printable ASCII, and at most 100 characters in xtext");
   command.append(" ENVID=").append(value);
   return {};
 }
@@ -98,8 +105,8 @@ inline result<void> append_notification_parameters(std::string& command, const r
   std::string value = of.orcpt.substr(0, type_end);
   append_xtext(value, std::string_view(of.orcpt).substr(type_end));
   if (!parse_orcpt(value))
-    return fail(cause::invalid_configuration, stage::rcpt,
-                "an ORCPT is TYPE;ADDRESS in printable ASCII, and at most 500 characters in xtext");
+    return detail::unsayable(stage::rcpt, field::recipient,
+                             "an ORCPT is TYPE;ADDRESS in printable ASCII, and at most 500 characters in xtext");
   command.append(" ORCPT=").append(value);
   return {};
 }

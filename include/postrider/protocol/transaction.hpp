@@ -34,7 +34,11 @@ class transaction {
   /// Why this session cannot take the mail at all, before anything of it is written.
   std::optional<failure> unfit(const capabilities& offered) const {
     const content_traits& traits = mail_.content().traits();
-    const auto because = [](cause why, std::string detail) { return failure(why, stage::mail, std::move(detail)); };
+    const auto because = [](cause why, std::string detail) {
+      failure unfit(why, stage::mail, std::move(detail));
+      if (why == cause::invalid_configuration) unfit.field = field::message;  // nobody else's mail has this trouble
+      return unfit;
+    };
     if (recipients() == 0) return because(cause::invalid_configuration, "the mail has no recipient");
     if (traits.has_bare_cr_or_lf)
       return because(cause::invalid_configuration, "the content has a CR or LF that is not CRLF");
