@@ -191,6 +191,18 @@ TEST_CASE("The room that mail has left in the file is told of") {
   CHECK(good(tables.unused_bytes()) > 990'000);
 }
 
+TEST_CASE("A content that would reach into the pieces of the next mail is refused") {
+  test::folder where;
+  auto database = good(sqlite::database::open(where / "spool.db", sqlite::spool_schema));
+  auto contents = good(sqlite::database::open(where / "spool.db", sqlite::spool_schema));
+  sqlite::spool_tables tables(std::move(database), good(sqlite::content_store::over(std::move(contents))));
+  const std::string two_pieces(2 * sqlite::piece_size, 'x');
+  const auto refused = tables.put_pieces(mail_id{6}, sqlite::most_pieces - 1, two_pieces);
+  REQUIRE(!refused);
+  CHECK(refused.error().cause == cause::spool_failed);
+  good(tables.put_pieces(mail_id{7}, 0, two_pieces));
+}
+
 TEST_CASE("What was received of a mail that never was committed is swept") {
   test::sqlite_storage storage;
   {

@@ -23,7 +23,10 @@ namespace postrider::sqlite {
 /// Every row of a content holds so many bytes, its last one what is left.
 inline constexpr std::size_t piece_size = 64 * 1024;
 
-/// The rowid of a piece: ids stay below 2^47, so that a content may have 65,536 pieces and needs no index.
+/// A content has no more of them: the next one's key would be that of another mail.
+inline constexpr std::uint64_t most_pieces = 65'536;
+
+/// The rowid of a piece: ids stay below 2^47, so that a content needs no index.
 constexpr std::int64_t piece_key(mail_id mail, std::uint64_t piece) noexcept {
   return static_cast<std::int64_t>((mail.value << 16) | piece);
 }

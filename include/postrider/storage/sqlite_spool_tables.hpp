@@ -69,6 +69,7 @@ class spool_tables {
   /// The last pieces of a content, from the one numbered `first` on; a piece is full unless it is the last one.
   result<void> put_pieces(mail_id mail, std::uint64_t first, std::string_view bytes) {
     for (; !bytes.empty(); ++first) {
+      if (first >= most_pieces) return fail(cause::spool_failed, stage::queue, "a mail has 4 GiB at most");
       const auto piece = bytes.substr(0, piece_size);
       const std::int64_t key = piece_key(mail, first);
       if (auto done = run("INSERT INTO content VALUES (?,?,?)", key, blob{piece}, piece_sum(key, piece)); !done)
