@@ -7,9 +7,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <array>
+#include <cstddef>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,16 +49,25 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, E& value, const 
       ->type_name(choices<E>());
 }
 
+/// All that `in` has, which was opened as `path` for `option`.
+inline std::string read_all(std::istream& in, const std::string& option, const std::string& path) {
+  std::string text;
+  std::array<char, 16 * 1024> room;
+  while (in.read(room.data(), room.size()) || in.gcount() > 0)
+    text.append(room.data(), static_cast<std::size_t>(in.gcount()));
+  if (!in.eof()) throw usage_error(option, "cannot read " + path);  // no file, or a folder
+  return text;
+}
+
+inline std::string read_file(const std::string& option, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return read_all(file, option, path);
+}
+
 /// The file's content without its last line end.
 inline secret read_password(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) throw usage_error("--password-file", "cannot read " + path);
-  }
-  std::istream& in = path == "-" ? std::cin : file;
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad() || (path != "-" && file.bad())) throw usage_error("--password-file", "cannot read " + path);
+  const std::string option = "--password-file";
+  std::string text = path == "-" ? read_all(std::cin, option, path) : read_file(option, path);
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   if (text.empty()) throw usage_error("--password-file", path + " holds no password");

@@ -13,8 +13,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -119,10 +117,7 @@ inline envelope make_envelope(const send_options& o) {
 }
 
 inline content read_eml(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (!file || file.bad()) throw usage_error("--eml", "cannot read " + path);
-  return content(canonical(bytes));
+  return content(canonical(read_file("--eml", path)));
 }
 
 /// A mail of at least `size` bytes of text in lines.
