@@ -144,6 +144,22 @@ TEST_CASE("content elsewhere is read through its source", "[mail]") {
   CHECK(far.read(1000, room).error().cause == cause::source_failed);
 }
 
+TEST_CASE("a source that throws has failed", "[mail]") {
+  struct throwing_source final : content_source {
+    result<std::size_t> read(std::uint64_t, std::span<char>) const override {
+      throw std::runtime_error("the file is gone");
+    }
+  };
+  content_traits traits;
+  traits.size = 10;
+  const content broken(std::make_shared<throwing_source>(), traits);
+  std::array<char, 4> room{};
+  const auto read = broken.read(0, room);
+  REQUIRE_FALSE(read);
+  CHECK(read.error().cause == cause::source_failed);
+  CHECK(read.error().detail == "the file is gone");
+}
+
 TEST_CASE("copies of a mail share its envelope and content", "[mail]") {
   const address ada = address::parse("ada@example.com").value();
   const mail one(envelope(ada, {recipient(ada)}), content("x\r\n"));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,7 +51,7 @@ class content {
 
   /// Fills `room` from the byte at `offset` on; less than asked for only at the end, 0 behind it.
   result<std::size_t> read(std::uint64_t offset, std::span<char> room) const {
-    if (state_->source) return state_->source->read(offset, room);
+    if (state_->source) return read_source(offset, room);
     const std::string& bytes = state_->bytes;
     if (offset >= bytes.size()) return std::size_t{0};
     const std::size_t count = std::min<std::size_t>(room.size(), bytes.size() - static_cast<std::size_t>(offset));
@@ -64,6 +65,15 @@ class content {
     std::shared_ptr<const content_source> source;
     content_traits traits;
   };
+
+  /// A source that throws has failed: a session that is written by several coroutines has nobody to throw to.
+  result<std::size_t> read_source(std::uint64_t offset, std::span<char> room) const {
+    try {
+      return state_->source->read(offset, room);
+    } catch (const std::exception& thrown) {
+      return fail(cause::source_failed, stage::data, thrown.what());
+    }
+  }
 
   content(content_traits traits, std::string&& bytes, std::shared_ptr<const content_source> source) {
     auto made = std::make_shared<state>();
