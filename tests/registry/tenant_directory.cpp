@@ -85,6 +85,18 @@ TEST_CASE("a login leads to its tenant", "[registry][directory]") {
   CHECK(all.tenant_of_login("desk") == "other");
 }
 
+TEST_CASE("a login that moved to another tenant stays there, whichever of the two is read first",
+          "[registry][directory]") {
+  tenant_directory all;
+  all.publish(version("old", 1, {"desk"}));
+  all.publish(version("new", 1));
+  const bool new_first = GENERATE(false, true);
+  if (new_first) all.publish(version("new", 2, {"desk"}));
+  all.publish(version("old", 2));
+  if (!new_first) all.publish(version("new", 2, {"desk"}));
+  CHECK(all.tenant_of_login("desk") == "new");
+}
+
 TEST_CASE("changed logins are taken as they are told, and a removed tenant loses all", "[registry][directory]") {
   tenant_directory all;
   all.publish(version("acme", 1, {"desk", "shop"}));

@@ -110,7 +110,9 @@ class tenant_directory {
       const std::unique_lock lock(mutex_);
       if (now->exists()) tenants_.insert_or_assign(now->tenant, now);
       else tenants_.erase(now->tenant);
-      for (const std::string& name : logins.erased) login_owners_.erase(name);
+      for (const std::string& name : logins.erased)
+        if (const auto of = login_owners_.find(name); of != login_owners_.end() && of->second == now->tenant)
+          login_owners_.erase(of);
       for (const auto& login : logins.put) login_owners_.insert_or_assign(login->name, now->tenant);
     }
     const std::scoped_lock lock(listeners_->mutex);
