@@ -34,7 +34,7 @@ server_record unusual_server() {
                     .dangerously_skip_verification = true};
   s.settings.limits = {1, 2, 3, 4, 5, 6s, 7s};
   s.settings.quirks = {true, true, true, true, true, true, true, 8};
-  s.settings.timeouts = {1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 7ms, 8ms, 9ms};
+  s.settings.timeouts = {1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 7ms, 8ms, 9ms, 10ms};
   s.settings.ehlo_name = "relay.example.com";
   s.settings.local_address = "192.0.2.1";
   s.settings.dangerously_allow_password_in_clear = true;
@@ -177,6 +177,22 @@ TEST_CASE("a registry that cannot be opened is named", "[storage][registry][sqli
     REQUIRE(db.execute("PRAGMA user_version = 99"));
   }
   CHECK_THAT(why(), Catch::Contains("newer version"));
+}
+
+TEST_CASE("a file of the first version is read, and has what it did not know at its default",
+          "[storage][registry][sqlite]") {
+  const temporary_folder folder;
+  const auto path = folder / "registry.db";
+  REQUIRE(sqlite::registry_storage::open(path)->commit("acme", 0, everything()));
+  {
+    auto db = sqlite::database::open(path, sqlite::detail::registry_schema).value();
+    REQUIRE(db.execute("ALTER TABLE server DROP COLUMN overall_ms; PRAGMA user_version = 1"));
+  }
+  const auto loaded = sqlite::registry_storage::open(path)->load("acme").value();
+  server_record old = unusual_server();
+  old.settings.timeouts.overall = server_timeouts().overall;
+  REQUIRE(loaded.find_server(old.name) != nullptr);
+  CHECK(*loaded.find_server(old.name) == old);
 }
 
 TEST_CASE("a row that no version wrote is an error that names it", "[storage][registry][sqlite]") {

@@ -20,7 +20,7 @@ namespace postrider::sqlite {
 
 namespace detail {
 
-inline constexpr std::array<std::string_view, 1> registry_migrations{R"sql(
+inline constexpr std::array<std::string_view, 2> registry_migrations{R"sql(
 CREATE TABLE tenant(
   name TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, default_server TEXT NOT NULL, notify_address TEXT NOT NULL,
   revision INTEGER NOT NULL
@@ -49,6 +49,9 @@ CREATE TABLE login(
   tenant TEXT NOT NULL REFERENCES tenant ON DELETE CASCADE, name TEXT NOT NULL UNIQUE, verifier TEXT NOT NULL,
   senders TEXT NOT NULL, revision INTEGER NOT NULL, PRIMARY KEY(tenant, name)
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                                                     R"sql(
+ALTER TABLE server ADD COLUMN overall_ms INTEGER NOT NULL DEFAULT 3600000;
 )sql"};
 
 inline constexpr schema registry_schema{"registry", 0x50527267, registry_migrations};
@@ -77,7 +80,7 @@ void for_each_column(Server& server, Visit&& visit) {
   visit("resolve_ms", s.timeouts.resolve), visit("connect_ms", s.timeouts.connect);
   visit("greeting_ms", s.timeouts.greeting), visit("command_ms", s.timeouts.command), visit("tls_ms", s.timeouts.tls);
   visit("data_ms", s.timeouts.data), visit("block_ms", s.timeouts.block), visit("final_ms", s.timeouts.final);
-  visit("quit_ms", s.timeouts.quit), visit("revision", server.revision);
+  visit("quit_ms", s.timeouts.quit), visit("overall_ms", s.timeouts.overall), visit("revision", server.revision);
 }
 
 /// A sender without an override has an empty server there.
