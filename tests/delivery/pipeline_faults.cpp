@@ -226,6 +226,28 @@ TEST_CASE("an edit that meets a claim under way counts") {
   CHECK(r.counts().held == 1);
 }
 
+TEST_CASE("a mail that was changed is not asked for again and again before that is taken up") {
+  struct counting_spool : memory::spool {
+    asio::awaitable<result<std::vector<spooled_mail>>> claim(std::string owner, spool_time now, std::size_t limit) {
+      if (++*claims > 1'000) throw std::runtime_error("asked again and again");
+      return memory::spool::claim(std::move(owner), now, limit);
+    }
+    std::shared_ptr<int> claims = std::make_shared<int>(0);
+  };
+  counting_spool spool;
+  running<counting_spool> r(spool);
+  r.script.answers["internal"] = always(failure(cause::greylisted, stage::rcpt));
+  r.submit(letter("one"));
+  REQUIRE(r.until([&] { return !r.script.log.empty() && r.counts().waiting == 1; }));
+  CHECK(expect(r.get(r.line->edit(r.acknowledged[0], mail_edit::hold()))));
+  r.pass(100ms);
+  r.script.answers.clear();
+  r.submit(letter("two"));  // wakes up who claims, just before the change is told
+  CHECK(expect(r.get(r.line->edit(r.acknowledged[0], mail_edit::retry()))));
+  CHECK(r.until([&] { return r.empty() || *spool.claims > 1'000; }));
+  CHECK(*spool.claims < 1'000);
+}
+
 TEST_CASE("each part of a mail that goes in parts is settled as soon as it is answered") {
   running<> r;
   auto small = at("small");

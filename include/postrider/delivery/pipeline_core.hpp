@@ -16,6 +16,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -218,11 +219,17 @@ class pipeline_core : public std::enable_shared_from_this<pipeline_core<Spool, R
           continue;
         }
         claimed_now = claimed->size();
-        for (auto& record : *claimed)
-          if (self->out_of_date(record.id)) self->give_back(record.id);
+        bool outdated = false;
+        for (auto& record : *claimed) {
+          const bool changed = self->out_of_date(record.id);
+          outdated |= changed;
+          if (changed) self->give_back(record.id);
           else self->dispatcher_.place(std::move(record));
+        }
         self->end_transit();
         self->serve();
+        // A change is taken up before its mail is asked for again, even if the spool answers at once.
+        if (outdated) co_await asio::post(self->executor, asio::use_awaitable);
       }
       if (room && claimed_now == self->options_.claim_batch) continue;
       co_await self->claim_.wait(self->next_claim(room));
