@@ -230,6 +230,10 @@ class Browser:
         if box.is_selected() != on:
             box.click()
 
+    def focused(self, name):
+        """Waits until the control of this name has the focus."""
+        self.until(lambda: self.run("return document.activeElement.ariaLabel ?? document.activeElement.textContent") == name, f'the focus on "{name}"')
+
     def value(self, label):
         return self.run("return arguments[0].value", self.find("field", label))
 

@@ -263,7 +263,7 @@ class QueueChapters(Story):
         world.fickle.revive()
         world.send(HENRY, "friend@example.org")
         browser.see("Account suspended: Fickle")  # without being asked again
-        self.look("alerts", keyboard=False)
+        self.look("alerts")
         browser.follow("Look at Fickle")
         browser.dialog("Edit Fickle")
         browser.type("Password", OTHER_PASSWORD)

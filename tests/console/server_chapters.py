@@ -97,6 +97,7 @@ class ServerChapters(Story):
         browser.choose("Add a fallback", "internal")
         browser.press("Save")
         browser.no_dialog()
+        browser.focused("Edit Company mail")  # where this began, although the list was made anew
         browser.press("Edit Company mail")
         browser.unfold("Limits")
         self.assertEqual(browser.value("Connections at once"), "3")

@@ -130,7 +130,7 @@ class Story(unittest.TestCase):
 
     # --- for everyone ---
 
-    def look(self, name, keyboard=True):
+    def look(self, name):
         """Whether everyone can use what is on top: wide and narrow, light and dark, with the keyboard alone, by its names."""
         browser, found = self.browser, []
         for size, width in ((NARROW, "narrow"), (WIDE, "wide")):
@@ -142,7 +142,7 @@ class Story(unittest.TestCase):
                     browser.picture(f"{name}-{width}-{scheme}")
                     found += [f"{width}, {scheme}: {wrong}" for wrong in (self.axe(browser) if self.axe else [])]
             found += [f"{width}: {wrong}" for wrong in accessibility.room(browser)]
-        for check in (accessibility.names, accessibility.shape, *([accessibility.focus] if keyboard else [])):
+        for check in (accessibility.names, accessibility.shape, accessibility.focus):
             found += check(browser)
         self.problems += [f"{name}: {wrong}" for wrong in found]
 

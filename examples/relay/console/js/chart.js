@@ -117,32 +117,39 @@ export const barChart = (title, { empty = "Nothing", hint = "" } = {}) => {
     list,
     none,
   );
-  let shown = "";
+  let named = "";
+  /** Made anew only for other bars: who is on one is left there. */
   const update = (bars) => {
-    if (shown === JSON.stringify(bars)) return;
-    shown = JSON.stringify(bars);
     const most = Math.max(1, ...bars.map((one) => one.value));
     none.hidden = bars.length > 0;
     list.hidden = bars.length === 0;
-    refill(
-      list,
-      bars.map((one) =>
-        h(
-          "li",
-          {},
-          one.href
-            ? h("a", { href: one.href, class: "wrap", title: one.hint }, one.name)
-            : h("span", { class: "wrap", title: one.hint }, one.name),
-          h("span", { class: "number" }, one.value.toLocaleString("en")),
-          svg(
-            "svg",
-            { viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" },
-            svg("rect", { class: "track", width: 100, height: 4, rx: 1 }),
-            svg("rect", { class: "bar", width: (100 * one.value) / most, height: 4, rx: 1 }),
+    const names = JSON.stringify(bars.map(({ name, href, hint }) => [name, href, hint]));
+    if (names !== named)
+      refill(
+        list,
+        bars.map((one) =>
+          h(
+            "li",
+            {},
+            one.href
+              ? h("a", { href: one.href, class: "wrap", title: one.hint }, one.name)
+              : h("span", { class: "wrap", title: one.hint }, one.name),
+            h("span", { class: "number" }),
+            svg(
+              "svg",
+              { viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" },
+              svg("rect", { class: "track", width: 100, height: 4, rx: 1 }),
+              svg("rect", { class: "bar", height: 4, rx: 1 }),
+            ),
           ),
         ),
-      ),
-    );
+      );
+    named = names;
+    bars.forEach(({ value }, at) => {
+      const bar = list.children[at];
+      bar.querySelector(".number").textContent = value.toLocaleString("en");
+      bar.querySelector(".bar").setAttribute("width", (100 * value) / most);
+    });
   };
   update([]);
   return { element, update };
