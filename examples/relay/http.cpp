@@ -3,6 +3,7 @@
 
 #include <postrider/mail/printable.hpp>
 
+#include "relay/bounded_threads.hpp"
 #include "relay/event_stream.hpp"
 #include "relay/metrics.hpp"
 #include "relay/page.hpp"
@@ -25,6 +26,7 @@ namespace postrider::examples {
 namespace {
 
 constexpr int most_streams = 16;
+constexpr std::size_t most_waiting = 16;  // for a thread
 constexpr std::chrono::seconds stream_lasts{25};
 
 void write(httplib::Response& response, const answer& with) {
@@ -167,7 +169,7 @@ class http_server::implementation {
 
   void prepare(std::unique_ptr<httplib::Server> server, std::size_t threads) {
     server_ = std::move(server);
-    server_->new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
+    server_->new_task_queue = [threads] { return new bounded_threads(threads, most_waiting); };
     server_->set_keep_alive_max_count(1);
     server_->set_read_timeout(10);
     server_->set_write_timeout(10);
@@ -187,7 +189,20 @@ class http_server::implementation {
     });
   }
 
+  /// httplib reads a body of any length where none is announced, and repeats a page for each range of a long list: a
+  /// request without a length has no body here (RFC 9110 section 8.6), and no range is looked at.
   void handle_all(const httplib::Server::Handler& handler) {
+    server_->set_pre_routing_handler([handler](const httplib::Request& request, httplib::Response& response) {
+      using done = httplib::Server::HandlerResponse;
+      const_cast<httplib::Request&>(request).ranges.clear();
+      const bool announced = request.has_header("Content-Length");
+      if (request.has_header("Transfer-Encoding"))
+        write(response, refuse(411, "usage", "a body needs a Content-Length", "Content-Length"));
+      else if (announced || (request.method != "POST" && request.method != "PUT" && request.method != "PATCH"))
+        return done::Unhandled;
+      else handler(request, response);
+      return done::Handled;
+    });
     server_->Get(".*", handler).Post(".*", handler).Put(".*", handler).Patch(".*", handler).Delete(".*", handler);
   }
 

@@ -1,4 +1,5 @@
 """The console's API against a relay that runs: what it offers, what it refuses, and what it never says."""
+import contextlib
 import datetime
 import http.client
 import json
@@ -213,6 +214,39 @@ class RefusalTest(House):
                 while client.recv(4096):
                     pass
         self.assertEqual(self.state(), before)
+
+    def test_what_a_stranger_sends_costs_no_memory(self):
+        def answer_to(request):
+            with socket.create_connection(("127.0.0.1", self.console.port), timeout=60) as client:
+                client.sendall(request)
+                answer = http.client.HTTPResponse(client)
+                answer.begin()
+                return answer.status, answer.read()
+
+        head = b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        body = b'{"name": "nobody", "password": "wrong"}'
+        status, _ = answer_to(head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        self.assertEqual(status, 411)
+        status, said = answer_to(head + b"\r\n" + body)  # no length: no body, whatever follows
+        self.assertEqual((status, json.loads(said)["error"]["field"]), (400, "name"))
+        page = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+        whole = answer_to(page + b"\r\n")
+        self.assertEqual(answer_to(page + b"Range: bytes=" + b",".join([b"0-"] * 2000) + b"\r\n\r\n"), whole)
+
+    def test_connections_that_say_nothing_are_few(self):
+        def descriptors():
+            return len(list(pathlib.Path(f"/proc/{self.relay.pid}/fd").iterdir()))
+
+        before, silent = descriptors(), []
+        with contextlib.suppress(TimeoutError):  # who finds no room waits outside
+            while len(silent) < 200:
+                silent.append(socket.create_connection(("127.0.0.1", self.console.port), timeout=2))
+        taken = descriptors() - before
+        for one in silent:
+            one.close()
+        self.assertGreater(taken, 20)
+        self.assertLess(taken, 100)
+        self.assertTrue(self.admin.ok("GET", "/session")["authenticated"])
 
     def test_what_is_not_there(self):
         before = self.state()
