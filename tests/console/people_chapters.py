@@ -1,4 +1,5 @@
 """Chapters about those who use the console: the first start, tenants and their administrators, tokens, the audit log."""
+from browser import NARROW, WIDE
 from story import ADMINISTRATOR, PASSWORD, SERVERS, Story
 from world import TENANT
 
@@ -46,6 +47,10 @@ class PeopleChapters(Story):
         browser.no_dialog()
         browser.row("Tenants", "globex")
         self.look("tenants")
+        browser.size(NARROW)  # where the pages are behind a button
+        browser.press("Menu")
+        self.look("menu")
+        browser.size(WIDE)
         browser.choose("Tenant", "globex")
         browser.see("Through which globex sends its mail")
         self.page("tenants", "globex", "logins")
