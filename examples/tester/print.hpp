@@ -40,10 +40,14 @@ inline void print_stage(std::ostream& out, const client::stage_report& s) {
   out << '\n';
 }
 
+inline void print_setting(std::ostream& out, const failure& why) {
+  if (why.field != field::none) out << "Setting to look at: " << in_words(why.field) << '\n';
+}
+
 inline void print_diagnosis(std::ostream& out, const failure& why) {
   const explanation words = explain(why);
   out << words.sentence << '\n';
-  if (words.look_at != field::none) out << "Setting to look at: " << in_words(words.look_at) << '\n';
+  print_setting(out, why);
   out << "Next step: " << words.next_step << '\n';
 }
 
@@ -57,9 +61,12 @@ inline void print(std::ostream& out, const server& where, const client::report& 
     for (const auto& line : tested.transcript) out << "  " << line << '\n';
   }
   out << '\n';
-  if (tested.receipt && (tested.ok || tested.receipt->recipients.size() > 1)) out << explain(*tested.receipt) << '\n';
+  const bool several = tested.receipt && tested.receipt->recipients.size() > 1;
+  if (several || (tested.receipt && tested.ok)) out << explain(*tested.receipt) << '\n';
   else if (tested.ok) out << where.endpoint() << " can be used. No mail was sent: --from and --to send one.\n";
-  if (tested.failure) print_diagnosis(out, *tested.failure);
+  // What is said of each recipient has the next steps in it.
+  if (tested.failure && several) print_setting(out, *tested.failure);
+  else if (tested.failure) print_diagnosis(out, *tested.failure);
 }
 
 }  // namespace postrider::examples

@@ -280,6 +280,8 @@ class TesterTest(unittest.TestCase):
             status, out, _ = self.run_tester(*arguments)
             self.assertIn("2 of 3 recipients", out)
             self.assertIn("nobody@example.org: There is no mailbox", out)
+            self.assertEqual(out.count("There is no mailbox"), 1, out)
+            self.assertIn("Setting to look at: recipient address", out)
 
     # --- no server, or no mail server ---
 
