@@ -155,6 +155,29 @@ TEST_CASE("a destroyed listener cuts everyone off and does not wait", "[server]"
   CHECK(acceptor.open_writers() == 0);
 }
 
+TEST_CASE("a client that comes while the listener goes is not let in", "[server]") {
+  asio::io_context context(1);
+  test::memory_acceptor acceptor(context);
+  const asio::ip::tcp::endpoint anywhere(asio::ip::make_address("127.0.0.1"), 0);
+  auto opened = test_listener::open(context.get_executor(), anywhere, test::trusting_loopback(), acceptor);
+  REQUIRE(opened);
+  std::optional<test_listener> listening(std::move(*opened));
+  asio::co_spawn(context, listening->run(), asio::detached);
+  asio::io_context elsewhere(1);
+  asio::ip::tcp::socket first(elsewhere), second(elsewhere);
+  first.connect(listening->endpoint());
+  second.connect(listening->endpoint());
+  while (listening->sessions() == 0) context.run_one();
+  // By now the second one may have been taken, too, and wait for its turn to be let in.
+  listening.reset();
+  context.run_for(2s);
+  std::error_code error;
+  std::string said(100, '\0');
+  second.non_blocking(true);
+  said.resize(second.read_some(asio::buffer(said), error));
+  CHECK(said == "");
+}
+
 TEST_CASE("an io_context may go before its sessions have ended", "[server]") {
   auto server = std::make_unique<server_fixture>();
   auto client = std::make_unique<test::smtp_client>(server->greeted());

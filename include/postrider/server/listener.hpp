@@ -149,9 +149,10 @@ class listener {
     while (s->socket.is_open()) {
       auto taken = co_await s->socket.async_accept(asio::experimental::as_tuple(asio::use_awaitable));
       auto& [error, client] = taken;
+      if (!s->socket.is_open()) break;  // whoever was taken meanwhile: nobody waits for its session
       if (!error) {
         admit(s, std::move(client));
-      } else if (s->socket.is_open() && error != asio::error::connection_aborted) {
+      } else if (error != asio::error::connection_aborted) {
         pause.expires_after(std::chrono::milliseconds(100));  // no descriptors, no memory: others have to end first
         co_await pause.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
       }
