@@ -140,7 +140,8 @@ class client_dialogue {
         case reply_parser::status::complete: break;
       }
       ++progress_;
-      if (phase_ == phase::setup && has_output())  // in lock step nothing is answered before it was asked
+      // In lock step nothing is answered before it was asked; but a server may say at any time that it goes.
+      if (phase_ == phase::setup && has_output() && parser_.value().code != 421)
         return end(failure(cause::injected_reply, awaited(), "a reply came before its command"));
       const bool starttls = !expected_.empty() && expected_.front().kind == step::starttls;
       take(parser_.value());
@@ -211,8 +212,7 @@ class client_dialogue {
   }
 
   void reset() {
-    if (!send("RSET", stage::mail)) return;
-    expect(step::reset);
+    if (send("RSET", stage::mail)) expect(step::reset);
   }
 
   void on_reset(const reply& r) {
