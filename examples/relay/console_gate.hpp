@@ -1,6 +1,8 @@
 // Who may come in at the console: hosts, sessions, tokens, and what keeps other web sites out.
 #pragma once
 
+#include <postrider/server/network.hpp>
+
 #include "relay/api_table.hpp"
 #include "relay/arguments.hpp"
 #include "relay/clock.hpp"
@@ -12,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -109,14 +112,22 @@ class console_gate {
     const auto& path = what.path;
     if (path.size() == 1 && path[0] == "session") {
       if (request.reads()) return gate_answer{show(request)};
-      if (what.method == "POST") return noted("session.login", request, what, log_in(request, what.arguments));
-      if (what.method == "DELETE") return noted("session.logout", request, what, log_out(request));
-      return gate_answer{refuse(405, "method", "this cannot be done with " + printable(what.method))};
+      if (what.method == "POST") return noted("session.login", request, what, {}, log_in(request, what.arguments));
+      if (what.method != "DELETE")
+        return gate_answer{refuse(405, "method", "this cannot be done with " + printable(what.method))};
+      answer refusal;
+      const auto who = admit(request, refusal);
+      if (!who) return gate_answer{std::move(refusal)};
+      return noted("session.logout", request, what, who->who, log_out(request));
     }
-    if (path.size() == 2 && path[0] == "session" && path[1] == "password" && what.method == "PUT")
-      return noted("session.password", request, what, change_password(request, what.arguments));
+    if (path.size() == 2 && path[0] == "session" && path[1] == "password" && what.method == "PUT") {
+      answer refusal;
+      const auto who = admit(request, refusal);
+      if (!who) return gate_answer{std::move(refusal)};
+      return noted("session.password", request, what, who->who, change_password(request, who->who, what.arguments));
+    }
     if (path.size() == 1 && path[0] == "setup" && what.method == "POST")
-      return noted("session.setup", request, what, set_up(request, what.arguments));
+      return noted("session.setup", request, what, {}, set_up(request, what.arguments));
     return std::nullopt;
   }
 
@@ -185,8 +196,28 @@ class console_gate {
   gate_answer begin_session(const console_request& request, const administrator& who) {
     sessions().end(session_token(request));
     const std::string token = sessions().begin(who.name, who.tenant, now());
+    // Whoever was removed, or got another password, while the old one was looked at has no session: those who do that
+    // change the database first and end sessions then.
+    const auto still = people().find(who.name);
+    if (!still || !*still || (*still)->verifier != who.verifier) sessions().end(token);
+    const auto session = sessions().find(token, now());
+    if (!session) return still ? rejected() : gate_answer{refuse(still.error())};
     static_cast<void>(people().logged_in(who.name));
-    return {show(*sessions().find(token, now())), cookie(token, session_book::longest)};
+    return {show(*session), cookie(token, session_book::longest)};
+  }
+
+  static gate_answer rejected() {
+    return {refuse(401, "credentials_rejected", "the name or the password is wrong", "password")};
+  }
+
+  /// Whose attempts are counted together: an IPv6 client has all addresses of its /64.
+  static network client_of(const console_request& request) {
+    std::error_code error;
+    return network::around(asio::ip::make_address(request.address, error), 64);
+  }
+  /// The hash, because a name that is nobody's may be of any length.
+  static std::pair<network, std::string> person_at(const console_request& request, const std::string& name) {
+    return {client_of(request), token_hash(name)};
   }
 
   static gate_answer too_often(std::chrono::seconds wait) {
@@ -200,24 +231,22 @@ class console_gate {
     const arguments args(given, {"name", "password"});
     const std::string name = args.demand_text("name");
     const std::string password = args.demand_text("password");
-    const std::string person = request.address + ' ' + name;
-    const auto wait = std::max(by_person_.wait(person, now()), by_address_.wait(request.address, now()));
-    if (wait.count() != 0) return too_often(wait);
+    login_attempt by_person(by_person_, person_at(request, name), now());
+    login_attempt by_address(by_address_, client_of(request), now());
+    if (const auto wait = std::max(by_person.wait(), by_address.wait()); wait.count() != 0) return too_often(wait);
     const auto known = people().find(name);
     if (!known) return {refuse(known.error())};
     // An unknown name takes as long as a wrong password.
     if (!password_hash::verify(*known ? (*known)->verifier : std::string(), password)) {
-      by_person_.failed(person, now());
-      by_address_.failed(request.address, now());
-      return {refuse(401, "credentials_rejected", "the name or the password is wrong", "password")};
+      by_person.failed(now());
+      by_address.failed(now());
+      return rejected();
     }
-    by_person_.succeeded(person);
+    by_person.succeeded();
     return begin_session(request, **known);
   }
 
   gate_answer log_out(const console_request& request) {
-    answer refusal;
-    if (!admit(request, refusal)) return {std::move(refusal)};
     sessions().end(session_token(request));
     return {show_nobody(), cookie("", std::chrono::seconds(0))};
   }
@@ -229,36 +258,34 @@ class console_gate {
       throw bad_argument(field, fit.error().detail);
   }
 
-  gate_answer change_password(const console_request& request, const json& given) {
-    answer refusal;
-    const auto who = admit(request, refusal);
-    if (!who) return {std::move(refusal)};
+  gate_answer change_password(const console_request& request, const std::string& who, const json& given) {
     if (!request.authorization.empty()) return {refuse(403, "forbidden", "a token has no password")};
     const arguments args(given, {"old_password", "new_password"});
     const std::string old = args.demand_text("old_password"), fresh = args.demand_text("new_password");
     demand_password(fresh, "new_password");
-    const std::string person = request.address + ' ' + who->who;
-    if (const auto wait = by_person_.wait(person, now()); wait.count() != 0) return too_often(wait);
-    const auto known = people().find(who->who);
+    login_attempt tried(by_person_, person_at(request, who), now());
+    if (tried.wait().count() != 0) return too_often(tried.wait());
+    const auto known = people().find(who);
     if (!known) return {refuse(known.error())};
     if (!*known || !password_hash::verify((*known)->verifier, old)) {
-      by_person_.failed(person, now());
+      tried.failed(now());
       return {refuse(403, "credentials_rejected", "the old password is wrong", "old_password")};
     }
-    by_person_.succeeded(person);
-    if (const auto set = people().set_password(who->who, fresh); !set) return {refuse(set.error())};
-    sessions().end_all_of(who->who, session_token(request));
+    tried.succeeded();
+    if (const auto set = people().set_password(who, fresh); !set) return {refuse(set.error())};
+    sessions().end_all_of(who, session_token(request));
     return {show(request)};
   }
 
   gate_answer set_up(const console_request& request, const json& given) {
     const arguments args(given, {"token", "name", "password"});
     const std::string token = args.demand_text("token"), password = args.demand_text("password");
-    if (const auto wait = by_address_.wait(request.address, now()); wait.count() != 0) return too_often(wait);
+    login_attempt tried(by_address_, client_of(request), now());
+    if (tried.wait().count() != 0) return too_often(tried.wait());
     const auto owner = people().one_time_owner(token);
     if (!owner) return {refuse(owner.error())};
     if (!*owner) {
-      by_address_.failed(request.address, now());
+      tried.failed(now());
       return {refuse(403, "one_time_token", "this link was used already, or is too old", "token")};
     }
     demand_password(password, "password");
@@ -291,22 +318,24 @@ class console_gate {
     return known && *known;
   }
 
-  gate_answer noted(std::string_view action, const console_request& request, const call& what, gate_answer came) {
-    if (!on_.note) return came;
+  /// `who`: nobody that is known if it is empty. What has to wait is not noted: strangers could fill the log with it.
+  gate_answer noted(std::string_view action, const console_request& request, const call& what, const std::string& who,
+                    gate_answer came) {
+    if (!on_.note || came.retry_after.count() != 0) return came;
     call made = what;
     if (!came.said.ok() && !is_known(what.arguments)) made.arguments = json::object();  // it may be a password
     made.by.address = request.address;
-    made.by.who = came.said.body.is_object() && came.said.body.contains("name") && came.said.body["name"].is_string()
-                      ? came.said.body["name"].get<std::string>()
-                      : std::string("nobody");
+    const json& said = came.said.body;
+    const bool named = said.is_object() && said.contains("name") && said["name"].is_string();
+    made.by.who = !who.empty() ? who : named ? said["name"].get<std::string>() : std::string("nobody");
     on_.note(audit_note_of(action, {}, made, came.said));
     return came;
   }
 
   office& on_;
   gate_options options_;
-  attempt_limit by_person_{5};
-  attempt_limit by_address_{20};
+  attempt_limit<std::pair<network, std::string>> by_person_{5};
+  attempt_limit<network> by_address_{20};
 };
 
 }  // namespace postrider::examples

@@ -91,34 +91,47 @@ class session_book {
   std::map<std::string, session> all_;  // by the hash of its token
 };
 
-/// Counts what goes wrong: after `free` times in a row somebody waits, longer each time. Thread-safe.
+/// Counts what goes wrong: after `free` times in a row somebody waits, longer each time, and tries once at a time.
+/// Thread-safe.
+template <class Who>
 class attempt_limit {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
   explicit attempt_limit(unsigned free) : free_(free) {}
 
-  /// How long `who` has to wait; zero if he may try.
-  std::chrono::seconds wait(const std::string& who, time_point now) {
+  /// How long `who` has to wait; zero: he tries, until `end`. What is tried at the same time counts as failed
+  /// meanwhile.
+  std::chrono::seconds begin(const Who& who, time_point now) {
     const std::scoped_lock lock(mutex_);
-    const auto found = all_.find(who);
-    if (found == all_.end() || now >= found->second.until) return std::chrono::seconds(0);
-    return std::chrono::ceil<std::chrono::seconds>(found->second.until - now);
-  }
-  void failed(const std::string& who, time_point now) {
-    const std::scoped_lock lock(mutex_);
-    if (all_.size() >= most) std::erase_if(all_, [&](const auto& one) { return now - one.second.last > forgotten; });
-    if (all_.size() >= most) all_.clear();
+    make_room(now);
     record& of = all_[who];
-    if (now - of.last > forgotten) of = record();
+    if (now < of.until) return std::chrono::ceil<std::chrono::seconds>(of.until - now);
+    if (of.trying != 0 && of.count + of.trying >= free_) return std::chrono::seconds(1);
+    ++of.trying;
+    return std::chrono::seconds(0);
+  }
+  void failed(const Who& who, time_point now) {
+    const std::scoped_lock lock(mutex_);
+    record& of = all_[who];
+    if (now - of.last > forgotten) of.count = 0;
     of.last = now;
     if (++of.count < free_) return;
     const unsigned doublings = std::min(of.count - free_, 5U);
     of.until = now + first_pause * (1U << doublings);
   }
-  void succeeded(const std::string& who) {
+  void succeeded(const Who& who) {
     const std::scoped_lock lock(mutex_);
-    all_.erase(who);
+    record& of = all_[who];
+    of.count = 0;
+    of.until = {};
+  }
+  void end(const Who& who) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = all_.find(who);
+    if (found == all_.end()) return;
+    if (found->second.trying != 0) --found->second.trying;
+    if (found->second.trying == 0 && found->second.count == 0) all_.erase(found);
   }
 
  private:
@@ -128,13 +141,44 @@ class attempt_limit {
 
   struct record {
     unsigned count = 0;
+    unsigned trying = 0;
     time_point last{};
     time_point until{};
   };
 
+  void make_room(time_point now) {
+    if (all_.size() >= most) std::erase_if(all_, [&](const auto& one) { return now - one.second.last > forgotten; });
+    if (all_.size() >= most) all_.clear();
+  }
+
   unsigned free_;
   std::mutex mutex_;
-  std::map<std::string, record> all_;
+  std::map<Who, record> all_;
+};
+
+/// One attempt, from its begin to the end of its life.
+template <class Who>
+class login_attempt {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  login_attempt(attempt_limit<Who>& limit, Who who, time_point now)
+      : limit_(limit), who_(std::move(who)), wait_(limit_.begin(who_, now)) {}
+  login_attempt(const login_attempt&) = delete;
+  login_attempt& operator=(const login_attempt&) = delete;
+  ~login_attempt() {
+    if (wait_.count() == 0) limit_.end(who_);
+  }
+
+  /// How long to wait before it may be made; zero: now.
+  std::chrono::seconds wait() const noexcept { return wait_; }
+  void failed(time_point now) { limit_.failed(who_, now); }
+  void succeeded() { limit_.succeeded(who_); }
+
+ private:
+  attempt_limit<Who>& limit_;
+  Who who_;
+  std::chrono::seconds wait_;
 };
 
 }  // namespace postrider::examples

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,26 +73,44 @@ TEST_CASE("the session that was idle longest makes room") {
 }
 
 TEST_CASE("who tries too often waits, longer each time") {
-  attempt_limit limit(3);
+  attempt_limit<std::string> limit(3);
   auto now = start;
+  const auto wait = [&](const std::string& who) { return login_attempt<std::string>(limit, who, now).wait(); };
   for (int i = 0; i < 2; ++i) limit.failed("ada", now);
-  CHECK(limit.wait("ada", now) == 0s);
+  CHECK(wait("ada") == 0s);
   std::vector<std::chrono::seconds> waits;
   for (int i = 0; i < 8; ++i) {
     limit.failed("ada", now);
-    waits.push_back(limit.wait("ada", now));
+    waits.push_back(wait("ada"));
     now += waits.back();
-    CHECK(limit.wait("ada", now) == 0s);
+    CHECK(wait("ada") == 0s);
   }
   CHECK(waits == std::vector<std::chrono::seconds>{30s, 60s, 120s, 240s, 480s, 960s, 960s, 960s});
-  CHECK(limit.wait("bob", now) == 0s);
+  CHECK(wait("bob") == 0s);
   limit.failed("ada", now);
   limit.succeeded("ada");
-  CHECK(limit.wait("ada", now) == 0s);
+  CHECK(wait("ada") == 0s);
   // What was long ago does not count.
   for (int i = 0; i < 2; ++i) limit.failed("eve", now);
-  limit.failed("eve", now + 31min);
-  CHECK(limit.wait("eve", now + 31min) == 0s);
+  now += 31min;
+  limit.failed("eve", now);
+  CHECK(wait("eve") == 0s);
+}
+
+TEST_CASE("attempts under way count as failed until they end") {
+  attempt_limit<std::string> limit(2);
+  std::optional<login_attempt<std::string>> one, two;
+  CHECK(one.emplace(limit, "ada", start).wait() == 0s);
+  CHECK(two.emplace(limit, "ada", start).wait() == 0s);
+  CHECK(login_attempt<std::string>(limit, "ada", start).wait() == 1s);
+  CHECK(login_attempt<std::string>(limit, "bob", start).wait() == 0s);
+  two.reset();
+  CHECK(login_attempt<std::string>(limit, "ada", start).wait() == 0s);
+  one->failed(start);
+  CHECK(login_attempt<std::string>(limit, "ada", start).wait() == 1s);
+  one->succeeded();
+  one.reset();
+  CHECK(login_attempt<std::string>(limit, "ada", start).wait() == 0s);
 }
 
 TEST_CASE("whom a caller sees, and what he may do") {
