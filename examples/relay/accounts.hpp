@@ -246,6 +246,21 @@ class accounts {
     return {};
   }
 
+  /// Nobody comes in as of `tenant` any more, and nothing is known of its servers. All of it, or nothing.
+  result<void> forget_tenant(std::string_view tenant) {
+    const std::scoped_lock lock(store_->mutex);
+    auto change = sqlite::transaction::begin(store_->database);
+    if (!change) return fail(std::move(change.error()));
+    for (const char* sql : {"DELETE FROM one_time WHERE name IN (SELECT name FROM administrator WHERE tenant = ?)",
+                            "DELETE FROM administrator WHERE tenant = ?", "DELETE FROM token WHERE tenant = ?",
+                            "DELETE FROM server_health WHERE tenant = ?"}) {
+      auto query = store_->database.prepare(sql);
+      if (!query) return fail(std::move(query.error()));
+      if (auto done = query->run(tenant); !done) return done;
+    }
+    return change->commit();
+  }
+
   static std::string spelled(access_scopes scopes) {
     std::string all;
     for (std::size_t i = 0; i < spellings<access_scope>.size(); ++i)

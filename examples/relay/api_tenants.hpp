@@ -72,6 +72,20 @@ inline answer add_tenant(office& on, const path_values&, const json& given) {
   return {201, to_json(*on.registry.snapshot(name))};
 }
 
+/// Another tenant of its name is none of their business who saw this one.
+inline result<void> forget_tenant(office& on, const std::string& tenant) {
+  if (on.people) {
+    const auto people = on.people();
+    if (!people) return fail(people.error());
+    if (auto done = (*people)->forget_tenant(tenant); !done) return done;
+  }
+  if (on.live != nullptr) {
+    on.live->sessions.end_all_within(tenant);
+    on.live->numbers.forget(tenant);
+  }
+  return {};
+}
+
 inline answer remove_tenant(office& on, const path_values& at, const json& given) {
   const arguments args(given, {"revision"});
   const std::string& name = at.at("tenant");
@@ -84,6 +98,9 @@ inline answer remove_tenant(office& on, const path_values& at, const json& given
   if (!mails->empty())
     return refuse(409, "in_use", "tenant \"" + printable(name) + "\" has mail in the queue: deliver or remove it first",
                   "tenant");
+  if (const auto allowed = evaluate(*tenant_of(on, at), postrider::remove_tenant{args.revision()}); !allowed)
+    return refuse(allowed.error(), "tenant");
+  if (const auto forgotten = forget_tenant(on, name); !forgotten) return refuse(forgotten.error());
   const auto removed = on.registry.remove_tenant(name, args.revision());
   if (!removed) return refuse(removed.error(), "tenant");
   return {200, {{"removed", name}}};

@@ -80,6 +80,11 @@ class session_book {
     const std::scoped_lock lock(mutex_);
     std::erase_if(all_, [&](const auto& one) { return one.second.name == name && one.first != kept; });
   }
+  /// Those of who sees this tenant only.
+  void end_all_within(std::string_view tenant) {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(all_, [&](const auto& one) { return one.second.tenant == tenant; });
+  }
 
  private:
   bool over(const session& one, time_point now) const {

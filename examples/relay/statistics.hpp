@@ -188,6 +188,10 @@ class statistics {
     const std::scoped_lock lock(mutex_);
     servers_.erase(server_key(tenant, server));
   }
+  void forget(const std::string& tenant) {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(servers_, [&](const auto& one) { return one.first.first == tenant; });
+  }
   /// Calls `read(server_key, server_statistics)` for each server, of one tenant if it is named; nothing else is counted
   /// meanwhile.
   template <class Read>

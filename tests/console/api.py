@@ -368,6 +368,22 @@ class DoorTest(House):
         self.admin.ok("DELETE", f"/tokens/{number}")
         self.refused(reader.ask("GET", "/tenants"), 401, "token")
 
+    def test_who_saw_a_tenant_that_is_gone_does_not_see_the_next_one_of_its_name(self):
+        bob = self.add_person("bob", "globex")
+        token = self.admin.ok("POST", "/tokens", {"name": "script", "scopes": ["read"], "tenant": "globex"})
+        link = self.admin.ok("POST", "/administrators", {"name": "carl", "tenant": "globex"})["token"]
+        before = self.admin.ok("GET", "/tenants/globex")["revision"]
+        self.refused(self.admin.ask("DELETE", "/tenants/globex", {"revision": before + 1}), 409)
+        self.assertTrue(bob.ok("GET", "/tenants")["tenants"])  # a removal that is refused changes nothing
+        self.admin.ok("DELETE", "/tenants/globex")
+        self.admin.ok("POST", "/tenants", {"name": "globex"})
+        self.refused(bob.ask("GET", "/tenants"), 401, "session")
+        self.refused(self.console.nobody.ask("POST", "/session", {"name": "bob", "password": PASSWORDS["bob"]}), 401, "credentials_rejected")
+        self.refused(self.console.with_token(token["token"]).ask("GET", "/tenants"), 401, "token")
+        self.refused(self.console.nobody.ask("POST", "/setup", {"token": link, "password": PASSWORDS["bob"]}), 403, "one_time_token")
+        self.assertEqual([one["name"] for one in self.admin.ok("GET", "/administrators")["administrators"]], ["ada"])
+        self.assertEqual(self.admin.ok("GET", "/tokens")["tokens"], [])
+
     def test_another_tenants_things_are_not_there(self):
         self.sink.die()
         self.send(1)
