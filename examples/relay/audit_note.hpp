@@ -59,6 +59,8 @@ inline audit_note audit_note_of(std::string_view action, const std::map<std::str
   if (note.object.empty()) note.object = text(what.arguments, "name");
   if (note.object.empty()) note.object = text(what.arguments, "address");
   if (note.object.empty() && at.contains("tenant")) note.object = note.tenant;
+  // The log of a tenant tells nothing of others, who might write anything into it.
+  if (!what.by.sees(note.tenant)) note.tenant = what.by.tenant;
   // What was not even understood may have its secrets anywhere.
   if (came.status != 400) note.details = dump(detail::without_secrets(what.arguments));
   if (!came.ok()) (note.details += note.details.empty() ? "" : " ") += text(came.body.value("error", json()), "code");

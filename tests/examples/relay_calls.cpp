@@ -136,6 +136,25 @@ struct fixture {
 
 }  // namespace
 
+TEST_CASE("what is tried on another tenant stands in the log of who tried it") {
+  fixture f;
+  REQUIRE(f.registry.add_tenant("acme"));
+  std::vector<audit_note> notes;
+  f.on.note = [&](const audit_note& one) { notes.push_back(one); };
+  caller bob;
+  bob.tenant = "globex";
+  for (const char* tenant : {"acme", "nobody"}) {
+    CHECK(perform(f.on, call{"PATCH", {"tenants", tenant}, json::object(), bob}).status == 404);
+    REQUIRE(notes.size() == 1);
+    CHECK(notes[0].tenant == "globex");
+    CHECK(notes[0].object == tenant);
+    notes.clear();
+  }
+  perform(f.on, call{"POST", {"queue", "actions"}, {{"action", "hold"}, {"filter", {{"tenant", "acme"}}}}, bob});
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].tenant == "globex");
+}
+
 TEST_CASE("every refusal has one shape") {
   fixture f;
   REQUIRE(f.ask("POST", {"tenants"}, {{"name", "acme"}}).status == 201);
