@@ -4,7 +4,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
+#include <memory>
 #include <ostream>
+#include <string_view>
 #include <type_traits>
 
 using namespace postrider;
@@ -37,6 +40,24 @@ TEST_CASE("a secret cannot be printed and leaves nothing behind when moved", "[c
   b = std::move(a);
   CHECK(a.empty());  // NOLINT(bugprone-use-after-move)
   CHECK_FALSE(a == b);
+}
+
+TEST_CASE("a short secret, too, leaves no byte behind", "[core]") {
+  alignas(secret) std::array<unsigned char, sizeof(secret)> place{};
+  const auto leftover = [&] {
+    return std::string_view(reinterpret_cast<const char*>(place.data()), place.size()).find("unter2") !=
+           std::string_view::npos;
+  };
+  auto* const moved = std::construct_at(reinterpret_cast<secret*>(place.data()), std::string("hunter2"));
+  CHECK(leftover());  // it lies in the object itself
+  const secret taken(std::move(*moved));
+  CHECK_FALSE(leftover());
+  *moved = taken;
+  const std::string shorter = "x";
+  *moved = secret(shorter);
+  CHECK_FALSE(leftover());
+  std::destroy_at(moved);
+  CHECK(taken.reveal() == "hunter2");
 }
 
 TEST_CASE("the port follows the security until it is set", "[core]") {

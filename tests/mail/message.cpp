@@ -110,6 +110,17 @@ TEST_CASE("the first bad argument is the one that is told", "[mail]") {
   CHECK(letter().subject("\n").build().error().cause == cause::invalid_configuration);
 }
 
+TEST_CASE("an address outside ASCII needs an envelope that says so", "[mail]") {
+  for (const auto& built : {letter().from("J\xC3\xBCrgen <j\xC3\xBC@example.com>").build(),
+                            letter().reply_to("j\xC3\xBC@example.com").build()}) {
+    REQUIRE_FALSE(built);
+    CHECK_THAT(built.error().detail, Contains("is not ASCII"));
+  }
+  const auto fit = letter().from("j\xC3\xBC@example.com").cc("j\xC3\xBC@example.com").build();
+  REQUIRE(fit);
+  CHECK(fit->needs_smtputf8());
+}
+
 TEST_CASE("no control character but a tab gets into any header field", "[mail]") {
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);

@@ -3,7 +3,11 @@
 #include <asio/write.hpp>
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace postrider;
@@ -69,6 +73,12 @@ TEST_CASE("a certificate of a trusted CA with the right name is believed", "[tls
   CHECK(meet(good, "a.wild.example").outcome);
   CHECK(meet(good, "127.0.0.1").outcome);
   CHECK(meet(good, "::1").outcome);
+}
+
+TEST_CASE("a host name may end with the dot that keeps resolvers from completing it", "[tls]") {
+  CHECK(meet(::test::ca().issue("DNS:mx.example.org"), "mx.example.org.").outcome);
+  CHECK(why(meet(::test::ca().issue("DNS:mx.example.org"), "other.example.org.")) == cause::certificate_name);
+  CHECK_FALSE(meet(::test::ca().issue("DNS:mx.example.org"), ".").outcome);
 }
 
 TEST_CASE("a wrong name is refused in each of its forms", "[tls]") {
@@ -197,6 +207,27 @@ TEST_CASE("a file that cannot be used is named", "[tls]") {
   // The same options fail again, and do not fail for ever.
   CHECK_FALSE(tls_context::client(trusting(missing)));
   CHECK(tls_context::client(trusting()));
+}
+
+TEST_CASE("a CA file that is no file keeps nobody waiting", "[tls]") {
+  const std::string pipe = ::test::ca().path("pipe.pem");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::string certificate;
+  std::getline(std::ifstream(::test::ca().ca_file()), certificate, '\0');
+  std::atomic<bool> read = false;
+  std::thread writer([&] {
+    int end = -1;
+    while (!read && (end = ::open(pipe.c_str(), O_WRONLY | O_NONBLOCK)) < 0) std::this_thread::yield();
+    if (end < 0) return;
+    static_cast<void>(::write(end, certificate.data(), certificate.size()) == 0);
+    ::close(end);
+  });
+  const auto client = tls_context::client(trusting(pipe));
+  read = true;
+  writer.join();
+  REQUIRE_FALSE(client);
+  CHECK(client.error().cause == cause::invalid_configuration);
+  CHECK_THAT(client.error().detail, Catch::StartsWith("CA file " + pipe));
 }
 
 TEST_CASE("a key that is another certificate's is refused", "[tls]") {

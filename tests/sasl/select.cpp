@@ -74,6 +74,14 @@ TEST_CASE("a password that SCRAM cannot say is said in a mechanism that can, unl
   }
 }
 
+TEST_CASE("where SCRAM is all that could be done here, its refusal is told", "[sasl]") {
+  const account odd{"ada", "gr\xc3\xbcn"};
+  const std::vector<std::string> offered{"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "GSSAPI"};
+  const auto refused = sasl::select(offered, auth_method::automatic, odd, encrypted, false);
+  CHECK(refused.error().cause == cause::invalid_configuration);
+  CHECK(refused.error().field == field::password);
+}
+
 TEST_CASE("an account that the chosen mechanism cannot say is refused before anything is sent", "[sasl]") {
   const account odd{"ada", secret(std::string("a\0b", 3))};
   const std::vector<std::string> offered{"PLAIN"};

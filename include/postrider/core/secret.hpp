@@ -45,6 +45,7 @@ class secret {
 
  private:
   static void wipe(std::string& text) noexcept {
+    text.resize(text.capacity());  // a short text that was moved away still lies behind the end
     OPENSSL_cleanse(text.data(), text.size());
     text.clear();
   }

@@ -16,11 +16,15 @@ namespace postrider {
 
 namespace detail {
 
-inline constexpr std::size_t longest_field_line = 76;   // RFC 2047 section 2: lines with encoded words
-inline constexpr std::size_t longest_plain_word = 200;  // longer ones are encoded, so that they can be divided
+inline constexpr std::size_t longest_field_line = 76;  // RFC 2047 section 2: lines with encoded words
+// Longer ones are encoded, so that they can be divided: behind a name and blanks a word still fits the 998 characters
+// of RFC 5322, in quotation marks a phrase with a backslash before each character.
+inline constexpr std::size_t longest_plain_word = 870;
+inline constexpr std::size_t longest_plain_phrase = 200;
+inline constexpr std::size_t longest_blank = 40;  // longer ones are encoded
 
-constexpr bool needs_encoding(std::string_view word) noexcept {
-  return word.size() > longest_plain_word || word.find("=?") != std::string_view::npos ||
+constexpr bool needs_encoding(std::string_view word, std::size_t longest = longest_plain_word) noexcept {
+  return word.size() > longest || word.find("=?") != std::string_view::npos ||
          std::any_of(word.begin(), word.end(), [](char c) { return c < 0 || is_control(c); });
 }
 
@@ -41,7 +45,7 @@ inline void add_encoded(std::vector<std::string>& pieces, std::string_view text,
 
 /// A display name as it stands before the address: atoms, a quoted string, or encoded words.
 inline void add_phrase(std::vector<std::string>& pieces, std::string_view name, std::size_t column) {
-  if (needs_encoding(name)) return add_encoded(pieces, name, column);
+  if (needs_encoding(name, longest_plain_phrase)) return add_encoded(pieces, name, column);
   const bool blanks = name.starts_with(' ') || name.ends_with(' ') || name.find("  ") != std::string_view::npos;
   const bool atoms = !blanks && std::all_of(name.begin(), name.end(), [](char c) { return is_atext(c) || c == ' '; });
   if (!atoms) return pieces.push_back(quote(name));
@@ -77,9 +81,9 @@ inline std::string folded_field(std::string_view name, std::span<const std::stri
 inline std::string unstructured_field(std::string_view name, std::string_view text) {
   const auto words = detail::split(text, ' ');
   std::vector<bool> encoded(words.size());
-  std::transform(words.begin(), words.end(), encoded.begin(), detail::needs_encoding);
-  constexpr std::size_t longest_blank = 40;
-  if (text.find(std::string(longest_blank, ' ')) != std::string_view::npos) encoded.assign(words.size(), true);
+  std::transform(words.begin(), words.end(), encoded.begin(),
+                 [](std::string_view word) { return detail::needs_encoding(word); });
+  if (text.find(std::string(detail::longest_blank, ' ')) != std::string_view::npos) encoded.assign(words.size(), true);
   // Blanks at the ends, and runs of them before encoded words, survive only as a part of encoded words.
   if (words.size() > 1 && words.front().empty()) encoded[0] = encoded[1] = true;
   if (words.size() > 1 && words.back().empty()) encoded[words.size() - 1] = encoded[words.size() - 2] = true;

@@ -168,9 +168,10 @@ inline result<mail> message::build() const {
     return fail(
         refusal("Content-ID", "\"" + embedded_.front().name + "\" is embedded, but there is no HTML to show it"));
   postrider::envelope envelope = make_envelope();
-  for (const auto& box : reply_to_)
-    if (box.address().needs_smtputf8() && !envelope.needs_smtputf8())
-      return fail(refusal("Reply-To", "\"" + box.address().str() + "\" is not ASCII, while sender and recipients are"));
+  for (const auto& [header, boxes] : {std::pair("From", &from_), std::pair("Reply-To", &reply_to_)})
+    for (const auto& box : *boxes)
+      if (box.address().needs_smtputf8() && !envelope.needs_smtputf8())
+        return fail(refusal(header, "\"" + box.address().str() + "\" is not ASCII, while sender and recipients are"));
 
   std::string bytes = "Date: " + internet_date(date_.value_or(std::chrono::system_clock::now())) + "\r\n";
   bytes += address_field("From", from_);

@@ -86,9 +86,9 @@ class tls_context {
     SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION);
     std::error_code error;
     made->context.use_certificate_chain_file(certificate_chain_file, error);
-    if (error) return unusable("certificate file", certificate_chain_file, error);
+    if (error) return unusable("certificate file", certificate_chain_file, error.message());
     made->context.use_private_key_file(key_file, asio::ssl::context::pem, error);
-    if (error) return unusable("key file", key_file, error);
+    if (error) return unusable("key file", key_file, error.message());
     return tls_context(std::move(made));
   }
 
@@ -122,8 +122,12 @@ class tls_context {
     SSL_CTX_set_verify(native, options.dangerously_skip_verification ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
     if (!options.ca_file.empty()) {
       std::error_code error;
+      // A pipe or a device could keep everybody waiting who connects.
+      const auto kind = std::filesystem::status(options.ca_file, error).type();
+      if (kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found)
+        return unusable("CA file", options.ca_file, error ? error.message() : "is no regular file");
       made->context.load_verify_file(options.ca_file, error);
-      if (error) return unusable("CA file", options.ca_file, error);
+      if (error) return unusable("CA file", options.ca_file, error.message());
     }
     SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(native, &detail::keep_session);
@@ -131,9 +135,9 @@ class tls_context {
     return tls_context(std::move(made));
   }
 
-  static tl::unexpected<failure> unusable(const char* what, const std::string& file, const std::error_code& error) {
+  static tl::unexpected<failure> unusable(const char* what, const std::string& file, const std::string& why) {
     ERR_clear_error();
-    return fail(cause::invalid_configuration, stage::tls, std::string(what) + ' ' + file + ": " + error.message());
+    return fail(cause::invalid_configuration, stage::tls, std::string(what) + ' ' + file + ": " + why);
   }
 
   std::shared_ptr<state> state_;
@@ -143,7 +147,8 @@ namespace detail {
 
 /// Demand `name` (host name or address) of the certificate and send it as SNI where it is a name (RFC 6066 section 3).
 /// False if it cannot be a name.
-inline bool expect_name(SSL* ssl, const std::string& name) {
+inline bool expect_name(SSL* ssl, std::string name) {
+  if (name.ends_with('.')) name.pop_back();  // no certificate has it, nor may SNI
   if (name.empty()) return false;
   X509_VERIFY_PARAM* param = SSL_get0_param(ssl);
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);

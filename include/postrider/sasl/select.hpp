@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,13 +48,16 @@ inline result<any_mechanism> select(std::span<const std::string> offered, auth_m
     return fail(cause::authentication_required, stage::auth, "no account is set for this server");
 
   std::string in_clear;
+  std::optional<failure> unsaid;
   for (const auto& [method, name] : by_strength) {
     if (wanted != auth_method::automatic && wanted != method) continue;
     if (std::find(offered.begin(), offered.end(), name) == offered.end()) continue;
     auto candidate = make(method);
-    const bool weaker_may_do = wanted == auth_method::automatic && method == auth_method::scram_sha_256;
-    if (!candidate && weaker_may_do && offered.size() > 1) continue;
-    if (candidate && candidate->reveals_password() && !encrypted && !allow_password_in_clear) {
+    if (!candidate) {
+      if (!unsaid) unsaid = std::move(candidate.error());
+      continue;
+    }
+    if (candidate->reveals_password() && !encrypted && !allow_password_in_clear) {
       (in_clear += in_clear.empty() ? "" : ", ") += name;
       continue;
     }
@@ -61,6 +65,7 @@ inline result<any_mechanism> select(std::span<const std::string> offered, auth_m
   }
   if (!in_clear.empty())
     return fail(cause::encryption_required, stage::auth, "without TLS the password would be readable in " + in_clear);
+  if (unsaid) return fail(std::move(*unsaid));
   if (offered.empty() && !encrypted)
     return fail(cause::encryption_required, stage::auth, "the server offers no authentication without TLS");
 
