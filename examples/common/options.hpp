@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <fstream>
@@ -87,6 +88,18 @@ inline void parse(CLI::App& app, int argc, char** argv) {
           throw usage_error(text.substr(0, text.find('=')), "there is no such option");
     throw;
   }
+}
+
+/// Whether an answer for programs is wanted, which has to be known before the command line is understood.
+inline bool asks_for_json(int argc, char** argv) {
+  return std::any_of(argv, argv + argc, [](const char* argument) { return std::string_view(argument) == "--json"; });
+}
+
+/// The option that CLI11 complains of: the first one that it names.
+inline std::string option_in(const std::string& message, const std::string& otherwise = {}) {
+  const std::size_t at = message.find("--");
+  if (at == std::string::npos) return otherwise;
+  return message.substr(at, message.find_first_of(" :=,", at) - at);
 }
 
 inline void demand_address(const std::string& option, const std::string& text) {

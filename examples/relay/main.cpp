@@ -32,13 +32,6 @@ int usage(bool as_json, const std::string& option, const std::string& message) {
   return complain(as_json, 2, error_json("usage", message, option));
 }
 
-/// The option that CLI11 complains of: the first one that it names.
-std::string option_in(const std::string& message) {
-  const std::size_t at = message.find("--");
-  if (at == std::string::npos) return {};
-  return message.substr(at, message.find_first_of(" :=,", at) - at);
-}
-
 /// 0: done; 1: not done; 2: not understood.
 int exit_code_of(const answer& given) {
   if (!given.ok()) return given.status == 400 ? 2 : 1;
@@ -120,8 +113,7 @@ int main_of(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool as_json =
-      std::any_of(argv, argv + argc, [](const char* argument) { return std::string_view(argument) == "--json"; });
+  const bool as_json = asks_for_json(argc, argv);
   try {
     return main_of(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -70,10 +70,10 @@ class server_test : private client::probe_watcher {
     const std::scoped_lock lock(mutex_);
     return done_;
   }
-  /// True if it ended longer ago than `age`.
-  bool older_than(std::chrono::seconds age) const {
+  /// When it ended; the end of all time while it is under way.
+  std::chrono::steady_clock::time_point ended_at() const {
     const std::scoped_lock lock(mutex_);
-    return done_ && std::chrono::steady_clock::now() - ended_ > age;
+    return done_ ? ended_ : std::chrono::steady_clock::time_point::max();
   }
 
   /// {id, tenant, server, as, done, cancelled, report}
@@ -152,9 +152,14 @@ class server_tests {
   std::optional<std::string> begin(std::string tenant, std::string name, std::string as, server where,
                                    std::optional<mail> what) {
     const std::scoped_lock lock(mutex_);
-    std::erase_if(all_, [](const auto& one) { return one.second->older_than(kept); });
+    const auto long_ago = std::chrono::steady_clock::now() - kept;
+    std::erase_if(all_, [&](const auto& one) { return one.second->ended_at() < long_ago; });
     const auto running = std::count_if(all_.begin(), all_.end(), [](const auto& one) { return !one.second->done(); });
-    if (static_cast<std::size_t>(running) >= most_at_once || all_.size() >= most_kept) return std::nullopt;
+    if (static_cast<std::size_t>(running) >= most_at_once) return std::nullopt;
+    if (all_.size() >= most_kept)
+      all_.erase(std::min_element(all_.begin(), all_.end(), [](const auto& a, const auto& b) {
+        return a.second->ended_at() < b.second->ended_at();
+      }));
     std::string id = random_text(8);
     all_.emplace(id, std::make_shared<server_test>(std::move(tenant), std::move(name), std::move(as), std::move(where),
                                                    std::move(what)));

@@ -90,15 +90,16 @@ int main(int argc, char** argv) {
   CLI::App app("Sends one mail, or a load of them, through one SMTP server.", "postrider-send");
   send_options options;
   declare(app, options);
+  const bool as_json = asks_for_json(argc, argv);
   try {
     parse(app, argc, argv);
     return run(options);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& wrong) {
-    return usage(options.json, {}, wrong.what());
+    return usage(as_json, option_in(wrong.what()), wrong.what());
   } catch (const usage_error& wrong) {
-    return usage(options.json, wrong.option, wrong.what());
+    return usage(as_json, wrong.option, wrong.what());
   } catch (const std::exception& unexpected) {
     std::cerr << "postrider-send: " << unexpected.what() << '\n';
     return 1;

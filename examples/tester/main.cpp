@@ -8,7 +8,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 
-#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <optional>
@@ -22,13 +21,6 @@ int usage(bool json, const std::string& option, const std::string& message) {
   if (json) std::cout << dump(error_json("usage", message, option)) << '\n';
   else std::cerr << "postrider-tester: " << message << "\nRun postrider-tester --help for the options.\n";
   return 2;
-}
-
-/// The option that CLI11 complains of: the first one that it names.
-std::string option_in(const std::string& message) {
-  const std::size_t at = message.find("--");
-  if (at == std::string::npos) return "HOST[:PORT]";
-  return message.substr(at, message.find_first_of(" :=,", at) - at);
 }
 
 client::report run(const server& where, const std::optional<mail>& what) {
@@ -73,15 +65,14 @@ int main(int argc, char** argv) {
       "Tests a mail server: connects, encrypts, logs in, sends a mail if asked to, and explains what happened.",
       "postrider-tester");
   declare(app, options);
-  const bool json =
-      std::any_of(argv, argv + argc, [](const char* argument) { return std::string_view(argument) == "--json"; });
+  const bool json = asks_for_json(argc, argv);
   try {
     parse(app, argc, argv);
     return test(options);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return usage(json, option_in(error.what()), error.what());
+    return usage(json, option_in(error.what(), "HOST[:PORT]"), error.what());
   } catch (const usage_error& error) {
     return usage(json, error.option, error.what());
   } catch (const std::exception& error) {

@@ -125,6 +125,15 @@ class UsageTest(BadInput):
         self.assertEqual(set(error) & {"code", "message", "field"}, {"code", "message", "field"})
         self.assertIn("nobody", error["message"])
 
+    def test_a_misspelt_choice_is_told_as_json_too(self):
+        for name, arguments in (("postrider-send", ["--server", "smtp://127.0.0.1:1", "--from", "a@example.com", "--to", "b@example.org"]),
+                                ("postrider-tester", ["127.0.0.1:1"])):
+            for line in ([*arguments, "--auth", "magic", "--json"], ["--json", "--auth", "magic", *arguments]):
+                with self.subTest(name=name, line=line):
+                    done = run(name, *line)
+                    self.fails(done, 2, "magic")
+                    self.assertEqual(last_json(done.out)["error"]["field"], "--auth")
+
     def test_registry_commands(self):
         relay = self.relay()
         add = ["server", "add", "default", "--host", "mail.example.com", "--security", "tls", "--auth", "plain", "--user", "u",
