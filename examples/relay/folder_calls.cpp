@@ -11,7 +11,9 @@
 #include <asio/io_context.hpp>
 #include <httplib.h>
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 namespace postrider::examples {
 namespace {
@@ -104,6 +106,10 @@ std::optional<answer> ask_relay(const data_folder& folder, const call& what) {
 answer perform_on(const data_options& options, const call& what) {
   const key_file key{key_file_of(options)};
   const data_folder folder{options.data};
+  std::error_code ignored;
+  if (what.method == "GET" && !std::filesystem::exists(folder.path(), ignored) && !ignored)
+    return refuse(404, "not_found",
+                  folder.path().native() + ": there is no such folder; what changes something would make it", "data");
   // Another command may own it for a moment, and a relay that starts or ends has the lock before and after its socket.
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (true) {

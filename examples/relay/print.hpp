@@ -92,8 +92,11 @@ inline void print(std::ostream& out, const json& body) {
   if (is_list("logins")) return print_table(out, body["logins"], logins);
   if (body.contains("members")) {
     static constexpr std::string_view members[] = {"address", "kind", "name", "by"};
-    for (const char* kind : {"users", "channels"})
-      out << body[kind]["count"] << ' ' << kind << ", " << body[kind]["by_override"] << " of them by override\n";
+    for (const std::string kind : {"users", "channels"}) {
+      const bool one = body[kind]["count"] == 1;
+      out << body[kind]["count"] << ' ' << (one ? kind.substr(0, kind.size() - 1) : kind) << ", "
+          << body[kind]["by_override"] << " by override\n";
+    }
     return print_table(out, body["members"], members);
   }
   if (body.contains("stages")) return print_report(out, body);

@@ -25,7 +25,7 @@ struct load_result {
   std::vector<double> latency_ms;  // one for each mail, sorted
   std::uint64_t round_trips = 0;
   double cpu_us_per_mail = 0;
-  std::vector<failure> failures;  // the first of each kind
+  std::vector<recipient_outcome> failures;  // the first of each kind, of each recipient if it is about him
 
   std::uint64_t done() const noexcept { return sent + failed + unknown; }
   double latency(double quantile) const {
@@ -80,15 +80,16 @@ class load {
     else if (unknown) ++result_.unknown;
     else ++result_.failed;
     for (const auto& r : outcome.recipients)
-      if (r.failure) remember(*r.failure);
+      if (r.failure) remember(r);
   }
 
-  void remember(const failure& why) {
-    const auto same = [&](const failure& known) {
-      return known.cause == why.cause && known.stage == why.stage && known.code == why.code &&
-             known.outcome == why.outcome;
+  void remember(const recipient_outcome& failed) {
+    const auto same = [&, &why = *failed.failure](const recipient_outcome& known) {
+      return known.failure->cause == why.cause && known.failure->stage == why.stage &&
+             known.failure->code == why.code && known.outcome == failed.outcome &&
+             (why.scope != scope::recipient || known.address == failed.address);
     };
-    if (std::none_of(result_.failures.begin(), result_.failures.end(), same)) result_.failures.push_back(why);
+    if (std::none_of(result_.failures.begin(), result_.failures.end(), same)) result_.failures.push_back(failed);
   }
 
   static double cpu_us() {

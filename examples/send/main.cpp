@@ -22,7 +22,10 @@ int usage(bool as_json, const std::string& option, const std::string& message) {
 
 json to_json(const load_result& done) {
   json failures = json::array();
-  for (const failure& why : done.failures) failures.push_back(postrider::examples::to_json(why));
+  for (const recipient_outcome& one : done.failures) {
+    failures.push_back(postrider::examples::to_json(*one.failure));
+    failures.back()["recipient"] = one.address;
+  }
   return {
       {"sent", done.sent},
       {"failed", done.failed},
@@ -68,8 +71,9 @@ void print(const load_result& done) {
       static_cast<unsigned long long>(done.unknown), done.seconds,
       done.seconds > 0 ? static_cast<double>(done.done()) / done.seconds : 0, done.latency(0.5), done.latency(0.99),
       done.cpu_us_per_mail);
-  for (const failure& why : done.failures) {
-    const explanation words = explain(why);
+  for (const recipient_outcome& one : done.failures) {
+    const explanation words = explain(*one.failure);
+    if (one.failure->scope == scope::recipient) std::cout << one.address << ": ";
     std::cout << words.sentence << '\n';
     if (!words.next_step.empty()) std::cout << "  " << words.next_step << '\n';
   }

@@ -170,6 +170,22 @@ class ShellTest(House):
         relay = self.relay(folder="x" * 120)
         self.assertEqual(relay.command("tenant", "list")["tenants"][0]["name"], "default")
 
+    def test_looking_makes_no_folder(self):
+        missing = self.folder / "misspelt"
+        key = self.folder / "key"
+        looked = run("postrider-relay", "tenant", "list", "--data", missing, "--key-file", key)
+        self.assertEqual((looked.code, looked.out), (1, ""))
+        self.assertIn(f"{missing}: there is no such folder", looked.err)
+        self.assertFalse(missing.exists())
+        self.assertEqual(run("postrider-relay", "tenant", "add", "acme", "--data", missing, "--key-file", key).code, 0)
+
+    def test_how_many_use_a_server(self):
+        relay = self.relay()
+        relay.command("sender", "add", "default", "--kind", "channel", "--name", "Support", "--address", "support@example.com")
+        used = run("postrider-relay", "server", "used-by", "default", "internal", "--data", relay.data, "--key-file", relay.key)
+        self.assertEqual(used.code, 0)
+        self.assertIn("0 users, 0 by override\n1 channel, 0 by override\n", used.out)
+
     def test_what_it_makes_is_private(self):
         relay = self.relay()
         self.assertEqual(stat.S_IMODE(relay.data.stat().st_mode), 0o700)
