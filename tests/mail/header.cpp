@@ -65,6 +65,19 @@ TEST_CASE("a long word that fits a line is left alone: in many fields it is a li
   }
 }
 
+TEST_CASE("encoded words stand in lines of 76 at most, whatever the name of the field", "[mail]") {
+  for (const std::size_t size : {1U, 40U, 46U, 47U, 60U, 74U}) {
+    const std::string name(size, 'N');
+    for (const std::string& field :
+         {unstructured_field(name, "\xC3\xA4 text that is long enough for two words of it, or three"),
+          address_field(name, std::vector{box("J\xC3\xBCrgen", "a@b")})}) {
+      CHECK(content_traits::of(field).longest_line <= 76);
+      CHECK(field.starts_with(name + ':'));
+      CHECK_FALSE(decode_words(field_value(field)).starts_with('='));
+    }
+  }
+}
+
 TEST_CASE("free text comes back through the reader, in lines of 76 at most", "[mail]") {
   std::mt19937 chance(11);
   const std::vector<std::string> alphabet{"a",  "word", " ", " ", "=?", "?=", "\xC3\xA4", "\xF0\x9F\x98\x80",

@@ -69,6 +69,10 @@ TEST_CASE("printable text is safe to show and says what was there", "[mail]") {
   CHECK(printable("plain \xC3\xA4") == "plain \xC3\xA4");
   CHECK(printable(std::string_view("a\r\nb\t\0\x1B\x7F\\", 9)) == "a\\r\\nb\\t\\x00\\x1b\\x7f\\\\");
   CHECK(printable("\xC3 \xFF") == "\\xc3 \\xff");
+  CHECK(printable("\xC2\x9B"
+                  "2J\xC2\xA0") ==
+        "\\xc2\\x9b"
+        "2J\xC2\xA0");  // what terminals obey, in UTF-8
   CHECK(printable(std::string(200, 'x')) == std::string(120, 'x') + "...");
   CHECK(printable("\xC3\xA4\xC3\xA4", 3) == "\xC3\xA4...");
 }

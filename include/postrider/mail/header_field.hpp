@@ -60,13 +60,15 @@ constexpr bool is_field_name(std::string_view name) noexcept {
          std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7F && c != ':'; });
 }
 
-/// "Name: piece piece\r\n", with line ends between pieces where the line gets long. Pieces are never divided.
+/// "Name: piece piece\r\n", with line ends between pieces where the line gets long, before the first one only if it is
+/// an encoded word, which must not stand in a long line. Pieces are never divided.
 inline std::string folded_field(std::string_view name, std::span<const std::string> pieces) {
   std::string field(name);
   field += ':';
   std::size_t column = field.size();
   for (const auto& piece : pieces) {
-    if (&piece != &pieces.front() && column + 1 + piece.size() > detail::longest_field_line) {
+    const bool may_fold = &piece != &pieces.front() || piece.starts_with("=?");
+    if (may_fold && column + 1 + piece.size() > detail::longest_field_line) {
       field += "\r\n";
       column = 0;
     }
