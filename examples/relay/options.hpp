@@ -3,6 +3,7 @@
 
 #include <postrider/core/server.hpp>
 #include <postrider/delivery/retry.hpp>
+#include <postrider/mail/address.hpp>
 
 #include "common/options.hpp"
 #include "common/server_url.hpp"
@@ -192,10 +193,16 @@ inline std::optional<server> internal_server_of(const serve_options& o) {
   return *parsed;
 }
 
+/// A name that notifications can come from. Systems have others, too.
 inline std::string hostname_of(const serve_options& o) {
+  const auto fit = [](const std::string& name) {
+    return is_ascii(name) && address::parse("mailer-daemon@" + name).has_value();
+  };
+  if (!o.hostname.empty() && !fit(o.hostname))
+    throw usage_error("--hostname", '"' + printable(o.hostname) + "\" is no host name and no [address]");
   if (!o.hostname.empty()) return o.hostname;
   char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 && *name != '\0' ? name : "localhost";
+  return ::gethostname(name, sizeof name - 1) == 0 && fit(name) ? name : "localhost";
 }
 
 }  // namespace postrider::examples

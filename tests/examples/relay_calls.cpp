@@ -65,6 +65,21 @@ TEST_CASE("endpoints") {
   }
 }
 
+TEST_CASE("a host name is one that notifications can come from") {
+  serve_options options;
+  for (const char* good : {"mail.example.com", "relay", "[192.0.2.1]", "[IPv6:2001:db8::1]"}) {
+    options.hostname = good;
+    CHECK(hostname_of(options) == good);
+  }
+  for (const char* wrong : {"my_host", "mail.example.com.", "m\xC3\xBCnchen.example", "a b", "-a", "192.0.2.1]"}) {
+    CAPTURE(wrong);
+    options.hostname = wrong;
+    CHECK_THROWS_AS(hostname_of(options), usage_error);
+  }
+  options.hostname.clear();
+  CHECK(address::parse("mailer-daemon@" + hostname_of(options)));
+}
+
 TEST_CASE("targets carry any path and any query") {
   call what{"GET", {"tenants", "a/b c%?&\r\n", "ü"}, {{"address", "a+b=c&d@example.com"}, {"limit", 5}}};
   const auto again = parse_target("GET", target_of(what));
