@@ -119,6 +119,7 @@ class UsageTest(BadInput):
         self.assertEqual(self.sink.mails, [])
 
     def test_json_errors(self):
+        (self.folder / "d").mkdir()
         done = run("postrider-relay", "server", "list", "nobody", "--data", self.folder / "d", "--json")
         self.assertEqual(done.code, 1, done)
         error = last_json(done.out or done.err)["error"]
