@@ -220,7 +220,8 @@ class shell {
         .text("name", "tenant", "Tenant", true)
         .text("notify_address", "--notify", "Who is told about trouble");
     add(g, "list", "All tenants", "GET", "tenants");
-    add(g, "remove", "Remove a tenant with its servers, senders and logins", "DELETE", "tenants/{tenant}")
+    add(g, "remove", "Remove a tenant with its servers, senders, logins, administrators and tokens", "DELETE",
+        "tenants/{tenant}")
         .part("tenant", "tenant", "Tenant");
   }
 
