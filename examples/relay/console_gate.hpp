@@ -115,17 +115,11 @@ class console_gate {
       if (what.method == "POST") return noted("session.login", request, what, {}, log_in(request, what.arguments));
       if (what.method != "DELETE")
         return gate_answer{refuse(405, "method", "this cannot be done with " + printable(what.method))};
-      answer refusal;
-      const auto who = admit(request, refusal);
-      if (!who) return gate_answer{std::move(refusal)};
-      return noted("session.logout", request, what, who->who, log_out(request));
+      return if_admitted("session.logout", request, what, [&](const std::string&) { return log_out(request); });
     }
-    if (path.size() == 2 && path[0] == "session" && path[1] == "password" && what.method == "PUT") {
-      answer refusal;
-      const auto who = admit(request, refusal);
-      if (!who) return gate_answer{std::move(refusal)};
-      return noted("session.password", request, what, who->who, change_password(request, who->who, what.arguments));
-    }
+    if (path.size() == 2 && path[0] == "session" && path[1] == "password" && what.method == "PUT")
+      return if_admitted("session.password", request, what,
+                         [&](const std::string& who) { return change_password(request, who, what.arguments); });
     if (path.size() == 1 && path[0] == "setup" && what.method == "POST")
       return noted("session.setup", request, what, {}, set_up(request, what.arguments));
     return std::nullopt;
@@ -244,6 +238,15 @@ class console_gate {
     }
     by_person.succeeded();
     return begin_session(request, **known);
+  }
+
+  /// A stranger's try is not noted.
+  template <class Act>
+  gate_answer if_admitted(std::string_view action, const console_request& request, const call& what, const Act& act) {
+    answer refusal;
+    const auto who = admit(request, refusal);
+    if (!who) return {std::move(refusal)};
+    return noted(action, request, what, who->who, act(who->who));
   }
 
   gate_answer log_out(const console_request& request) {

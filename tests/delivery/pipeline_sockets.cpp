@@ -74,6 +74,14 @@ mail letter(const std::string& text, const std::string& from) {
               content("Subject: " + text + "\r\n\r\n.dots\r\n..and more\r\n"));
 }
 
+/// A server called `name`, and name@example.com, whose mail it takes.
+void add_server_and_sender(server_registry& registry, const std::string& name, std::uint16_t port) {
+  expect(registry.add_server("acme", server_record{.name = name, .settings = at(port)}));
+  sender_record sender{.name = name, .address = name + "@example.com"};
+  sender.override = server_override{.server = name};
+  expect(registry.add_sender("acme", std::move(sender)));
+}
+
 std::uint16_t unused_port(asio::io_context& context) {
   asio::ip::tcp::acceptor taken(context, loopback());
   return taken.local_endpoint().port();
@@ -99,13 +107,8 @@ TEST_CASE("client, listener, pipeline, listener: each mail arrives where the reg
   options.internal_server = at(internal.port());
   auto registry = expect(server_registry::open(memory::registry_storage(), vault::in_memory(), options));
   expect(registry.add_tenant("acme"));
-  expect(registry.add_server("acme", server_record{.name = "second", .settings = at(second.port())}));
-  expect(registry.add_server("acme", server_record{.name = "dead", .settings = at(dead)}));
-  for (const char* name : {"second", "dead"}) {
-    sender_record sender{.name = name, .address = std::string(name) + "@example.com"};
-    sender.override = server_override{.server = name};
-    expect(registry.add_sender("acme", std::move(sender)));
-  }
+  add_server_and_sender(registry, "second", second.port());
+  add_server_and_sender(registry, "dead", dead);
 
   const retry_schedule retry{.first = 100ms, .longest = 200ms, .give_up = 60s};
   pipeline line(context.get_executor(), registry, memory::spool(), retry, pipeline_options::scaled_to(retry));
@@ -163,11 +166,7 @@ TEST_CASE("a pipeline spreads its connections over threads, and each mail arrive
   std::vector<std::unique_ptr<sink>> sinks;
   for (std::size_t i = 0; i < servers; ++i) {
     sinks.push_back(std::make_unique<sink>(context));
-    const std::string name = "s" + std::to_string(i);
-    expect(registry.add_server("acme", server_record{.name = name, .settings = at(sinks.back()->port())}));
-    sender_record sender{.name = name, .address = name + "@example.com"};
-    sender.override = server_override{.server = name};
-    expect(registry.add_sender("acme", std::move(sender)));
+    add_server_and_sender(registry, "s" + std::to_string(i), sinks.back()->port());
   }
 
   const retry_schedule retry{.first = 100ms, .longest = 200ms, .give_up = 60s};

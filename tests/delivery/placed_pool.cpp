@@ -1,7 +1,7 @@
 // Pools on other threads than the pipeline's.
 #include <postrider/delivery/placed_pool.hpp>
-#include <postrider/mail/mail.hpp>
 
+#include "delivery/pipeline_house.hpp"
 #include "support/thread_of_its_own.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -20,24 +20,10 @@
 
 namespace placed_pool_tests {
 
-using namespace postrider;
-using namespace std::chrono_literals;
+using namespace house;
 using ::test::thread_of_its_own;
 
 namespace {
-
-template <class T>
-T expect(result<T> value) {
-  if (!value) throw std::runtime_error(value.error().detail);
-  return std::move(*value);
-}
-
-mail letter(const std::string& text) {
-  std::vector<recipient> to;
-  to.emplace_back(expect(address::parse("charles@example.org")));
-  return mail(envelope(expect(address::parse("ada@example.com")), std::move(to)),
-              content("Subject: " + text + "\r\n\r\n" + text + "\r\n"));
-}
 
 /// Notes on which threads it is made, used and destroyed; answers when it is told to.
 struct noting_pool {
@@ -86,12 +72,6 @@ struct noting_pool {
   std::string host;
 };
 using placed = detail::placed_pool<noting_pool>;
-
-server at(const std::string& host) {
-  server one;
-  one.host = host;
-  return one;
-}
 
 struct noted {
   noted() { noting_pool::current() = &all; }

@@ -10,10 +10,9 @@
 #include "relay/shell_queue.hpp"
 #include "relay/spool_queue.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/thread_of_its_own.hpp"
 
 #include <asio/co_spawn.hpp>
-#include <asio/executor_work_guard.hpp>
-#include <asio/io_context.hpp>
 #include <asio/use_future.hpp>
 #include <catch2/catch.hpp>
 
@@ -21,14 +20,14 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 using namespace postrider;
 using namespace postrider::examples;
 using namespace std::chrono_literals;
-using test::temporary_folder;
+using postrider::test::temporary_folder;
+using ::test::thread_of_its_own;
 
 TEST_CASE("durations") {
   CHECK(parse_duration("500ms") == 500ms);
@@ -302,14 +301,11 @@ struct with_queue {
     const server mail_server{.host = "mail.example.com", .account = {"u", "p"}};
     REQUIRE(registry.add_server("acme", {.name = "one", .settings = mail_server}));
   }
-  ~with_queue() {
-    work.reset();
-    context.stop();
-    thread.join();
-  }
+  ~with_queue() { loop.stop(); }
 
   mail_id put(const std::string& pin) {
-    return *asio::co_spawn(context, store(spool, submitter("acme", "ada@acme.test", {}, pin)), asio::use_future).get();
+    return *asio::co_spawn(loop.context, store(spool, submitter("acme", "ada@acme.test", {}, pin)), asio::use_future)
+                .get();
   }
   static asio::awaitable<result<mail_id>> store(sqlite::spool& into, submitter from) {
     std::vector<recipient> to;
@@ -324,13 +320,11 @@ struct with_queue {
   answer remove() { return perform(on, call{"DELETE", {"tenants", "acme", "servers", "one"}, {{"move_users", true}}}); }
 
   const temporary_folder folder{};
-  asio::io_context context{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
-  std::thread thread{[this] { context.run(); }};
+  thread_of_its_own loop{};
   server_registry registry = *server_registry::open(memory::registry_storage(), vault::in_memory());
   sqlite::spool spool = *sqlite::spool::open(folder.path() / "spool.db");
   std::function<void()> at_edit = [] {};
-  spool_queue queue{context.get_executor(), spool, [this](mail_id id, mail_edit how) {
+  spool_queue queue{loop.context.get_executor(), spool, [this](mail_id id, mail_edit how) {
                       at_edit();
                       return spool.edit(id, std::move(how));
                     }};

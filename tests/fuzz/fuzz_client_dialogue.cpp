@@ -3,9 +3,10 @@
 // anybody.
 #include <postrider/protocol/client_dialogue.hpp>
 
+#include "fuzz/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,10 +19,6 @@ using namespace postrider;
 
 constexpr std::string_view password = "k9-Sesame-x";
 constexpr unsigned most_mails = 5;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// As "0.. ": each mail's content can be told from the others.
 std::string text_of(std::uint64_t n) {

@@ -2,19 +2,16 @@
 #include <postrider/protocol/command_parser.hpp>
 #include <postrider/protocol/notification_parameters.hpp>
 
+#include "fuzz/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 using namespace postrider::protocol;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool within(std::string_view part, std::string_view line) {
   return part.empty() || (part.data() >= line.data() && part.data() + part.size() <= line.data() + line.size());

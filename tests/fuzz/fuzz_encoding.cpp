@@ -8,20 +8,17 @@
 #include <postrider/mail/mime_parameter.hpp>
 #include <postrider/mail/quoted_printable.hpp>
 
+#include "fuzz/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 using namespace postrider;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void scanner(std::string_view bytes, std::size_t cut) {
   const content_traits whole = content_traits::of(bytes);

@@ -4,19 +4,16 @@
 #include <postrider/mail/header_fields.hpp>
 #include <postrider/mail/message.hpp>
 
+#include "fuzz/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 using namespace postrider;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void well_formed(const mail& built) {
   const content_traits& traits = built.content().traits();

@@ -2,9 +2,10 @@
 // are cut; what is read keeps to its limits.
 #include <postrider/protocol/reply.hpp>
 
+#include "fuzz/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,10 +13,6 @@
 namespace {
 
 using postrider::protocol::reply_parser;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 struct reading {
   std::vector<std::string> replies;

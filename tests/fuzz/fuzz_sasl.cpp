@@ -7,10 +7,11 @@
 #include <postrider/sasl/scram_sha256.hpp>
 #include <postrider/sasl/scram_sha256_server.hpp>
 
+#include "fuzz/require.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,10 +20,6 @@
 using namespace postrider;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;

@@ -1,17 +1,14 @@
 // Any client, in chunks of any size: every reply is whole lines of printable text that begin with a code, what is
 // committed was counted in a 250, content is canonical, and the session always comes to rest.
+#include "fuzz/require.hpp"
+#include "support/dialogue_host.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
-#include <support/dialogue_host.hpp>
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// Returns how many replies say that a mail is queued.
 std::size_t check_replies(std::string_view said) {

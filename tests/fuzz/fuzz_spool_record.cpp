@@ -2,9 +2,10 @@
 #include <postrider/storage/record_text.hpp>
 #include <postrider/storage/sqlite_log.hpp>
 
+#include "fuzz/require.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,10 +15,6 @@
 using namespace postrider;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// A file in memory, with a path.
 class memory_file {

@@ -25,9 +25,7 @@
 #include <utility>
 #include <vector>
 
-namespace postrider {
-
-namespace detail {
+namespace postrider::detail {
 
 /// One key of the pipeline: a server's definition, account included.
 template <delivery_pool Pool>
@@ -251,5 +249,4 @@ class destinations {
   std::string name_;  ///< kept for its memory
 };
 
-}  // namespace detail
-}  // namespace postrider
+}  // namespace postrider::detail

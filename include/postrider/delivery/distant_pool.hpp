@@ -40,16 +40,16 @@ class distant_pool final : public net::context_lodger, public std::enable_shared
   static asio::awaitable<receipt> send(self_pointer self, mail what) {
     caller waits(*self);
     self->go(errand(waits.number, what));
-    while (!waits.answered) co_await waits.news.wait();
-    if (waits.error) std::rethrow_exception(waits.error);
-    if (!waits.outcome) co_return refused(what, self->where_);
-    co_return std::move(*waits.outcome);
+    while (!waits.brought) co_await waits.news.wait();
+    if (waits.brought->error) std::rethrow_exception(waits.brought->error);
+    if (!waits.brought->outcome) co_return refused(what, self->where_);
+    co_return std::move(*waits.brought->outcome);
   }
 
   static asio::awaitable<void> close(self_pointer self, std::chrono::milliseconds patience) {
     caller waits(*self);
     self->go(errand(waits.number, patience));
-    while (!waits.answered) co_await waits.news.wait();
+    while (!waits.brought) co_await waits.news.wait();
   }
 
   /// Nobody sends any more.
@@ -89,30 +89,23 @@ class distant_pool final : public net::context_lodger, public std::enable_shared
     caller& operator=(const caller&) = delete;
     ~caller() { of_.callers_.erase(number); }
 
-    void take(answer&& brought) {
-      error = std::move(brought.error);
-      outcome = std::move(brought.outcome);
-      answered = true;
+    void take(answer&& one) {
+      brought = std::move(one);
       news.raise();
     }
 
     const std::uint64_t number;
     signal news;
-    bool answered = false;
-    std::exception_ptr error;
-    std::optional<receipt> outcome;
+    std::optional<answer> brought;
 
    private:
     distant_pool& of_;
   };
 
   void go(errand&& what) {
-    const std::uint64_t number = what.number;
     if (!add(errands_, std::move(what))) return;
     if (there_.post([self = this->shared_from_this()] { self->run_errands(); })) return;
-    take_all(errands_);
-    if (const auto waiting = callers_.find(number); waiting != callers_.end())
-      waiting->second->take(answer(number, nullptr, std::nullopt));
+    for (const errand& one : take_all(errands_)) hand_out(answer(one.number, nullptr, std::nullopt));
   }
 
   /// On the pool's thread.
@@ -120,27 +113,25 @@ class distant_pool final : public net::context_lodger, public std::enable_shared
     if (!pool_) pool_ = std::make_shared<Pool>(there_.executor(), where_);
     for (errand& one : take_all(errands_)) {
       auto report = [self = this->shared_from_this(), pool = pool_, number = one.number](
-                        std::exception_ptr error, std::optional<receipt> outcome) {
+                        std::exception_ptr error, std::optional<receipt> outcome = std::nullopt) {
         self->report(answer(number, std::move(error), std::move(outcome)));
       };
-      if (one.what)
-        asio::co_spawn(there_.executor(), pool_->send(std::move(*one.what)),
-                       [report](std::exception_ptr error, receipt outcome) { report(error, std::move(outcome)); });
-      else
-        asio::co_spawn(there_.executor(), pool_->close(one.patience),
-                       [report](std::exception_ptr error) { report(error, std::nullopt); });
+      if (one.what) asio::co_spawn(there_.executor(), pool_->send(std::move(*one.what)), std::move(report));
+      else asio::co_spawn(there_.executor(), pool_->close(one.patience), std::move(report));
     }
   }
 
   void report(answer&& what) {
-    if (add(answers_, std::move(what))) home_.post([self = this->shared_from_this()] { self->hand_out(); });
+    if (!add(answers_, std::move(what))) return;
+    home_.post([self = this->shared_from_this()] {
+      for (answer& one : self->take_all(self->answers_)) self->hand_out(std::move(one));
+    });
   }
 
-  /// At home.
-  void hand_out() {
-    for (answer& one : take_all(answers_))
-      if (const auto waiting = callers_.find(one.number); waiting != callers_.end())
-        waiting->second->take(std::move(one));
+  /// At home. Who waited for it may be gone.
+  void hand_out(answer&& one) {
+    if (const auto waiting = callers_.find(one.number); waiting != callers_.end())
+      waiting->second->take(std::move(one));
   }
 
   /// True if it is the first one: whoever takes them has to be called.
